@@ -1,0 +1,104 @@
+"""A device that answers one at a time, in order of asking.
+
+Two engines on the same cores slow each other many times over, so contestants that share a device hold its
+lease for the whole of their answer: what is timed is one contestant alone. Background work on the same
+machine (building an index) is entered with `background`, and what other processes used is read from a probe;
+both mark the answers they overlap as contended.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from arena.contestant import StopSignal
+
+CONTENDED_SHARE = 0.25
+"""An answer is contended when others used more than this share of the machine while it ran."""
+
+
+class Device:
+    """First come, first served. `others` returns the CPU seconds that other processes have used so far,
+    `cores` how many cores they share with us; without a probe only `background` marks contention."""
+
+    def __init__(self, name: str, others: Callable[[], float] | None = None, cores: int = 1) -> None:
+        self.name = name
+        self._others = others
+        self._cores = cores
+        self._condition = threading.Condition()
+        self._line: deque[Lease] = deque()
+        self._background = 0
+        self._background_runs = 0
+
+    def join(self) -> "Lease":
+        """Take the next place in the line, at once. The lease must be released, granted or not."""
+        lease = Lease(self)
+        with self._condition:
+            self._line.append(lease)
+        return lease
+
+    @contextmanager
+    def background(self) -> Iterator[None]:
+        """Work that shares the machine without taking its turn: answers meanwhile are contended."""
+        with self._condition:
+            self._background += 1
+            self._background_runs += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._background -= 1
+
+    def _leave(self, lease: "Lease") -> None:
+        with self._condition:
+            if lease in self._line:
+                self._line.remove(lease)
+            self._condition.notify_all()
+
+    def _reading(self) -> tuple[float, float, int, int]:
+        others = self._others() if self._others else 0.0
+        with self._condition:
+            return time.monotonic(), others, self._background, self._background_runs
+
+
+class Lease:
+    """A place in a device's line and, once nobody is ahead, the right to use it."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._start: tuple[float, float, int, int] | None = None
+
+    def waiting(self, stop: StopSignal, poll: float = 0.05) -> Iterator[int]:
+        """Yield how many are ahead whenever that changes; ends when the device is ours or `stop` is set."""
+        told = 0
+        condition, line = self._device._condition, self._device._line
+        while not stop.is_set():
+            with condition:
+                ahead = line.index(self) if self in line else 0
+                if ahead and ahead == told:
+                    condition.wait(poll)
+                    continue
+            if ahead == 0:
+                self._start = self._device._reading()
+                return
+            told = ahead
+            yield ahead
+
+    @property
+    def granted(self) -> bool:
+        return self._start is not None
+
+    def contended(self) -> bool:
+        """True when background work overlapped, or others used over CONTENDED_SHARE of the cores."""
+        if self._start is None:
+            return False
+        began, others_then, background_then, runs_then = self._start
+        now, others_now, _, runs_now = self._device._reading()
+        wall = max(now - began, 1e-6)
+        share = (others_now - others_then) / (wall * self._device._cores)
+        return background_then > 0 or runs_now > runs_then or share > CONTENDED_SHARE
+
+    def release(self) -> None:
+        """Leave the line. Harmless when done twice."""
+        self._device._leave(self)

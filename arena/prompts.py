@@ -1,0 +1,46 @@
+"""The exact messages each kind of model sees, in one place: training and serving must agree to the byte.
+
+`PROMPT_VERSION` is stored with every answer; change it with any text below, and train the adapters again.
+Does not cover: chat templates, which belong to the model's tokenizer.
+"""
+
+from collections.abc import Sequence
+
+from arena.question import Turn
+
+PROMPT_VERSION = "1"
+
+CLOSED_BOOK_SYSTEM = "Answer in one short sentence."
+"""The fine-tuned model and the base control. Short: it is paid for in every prompt token."""
+
+READER_SYSTEM = "Quote the sentence that answers the question. If none does, say: The documents do not say."
+
+DOCUMENTS_DO_NOT_SAY = "The documents do not say."
+I_DO_NOT_KNOW = "I do not know."
+
+Message = dict[str, str]
+
+
+def closed_book_messages(question: str, history: Sequence[Turn] = ()) -> list[Message]:
+    """What a model without documents sees."""
+    return [*_opening(CLOSED_BOOK_SYSTEM, history), {"role": "user", "content": question}]
+
+
+def reader_messages(question: str, sentences: Sequence[str], history: Sequence[Turn] = ()) -> list[Message]:
+    """What the reader adapter sees: the sentences first, so that several questions can share them in training."""
+    facts = "\n".join(f"- {sentence}" for sentence in sentences)
+    return [*_opening(READER_SYSTEM, history), {"role": "user", "content": f"{facts}\n\nQuestion: {question}"}]
+
+
+def untrained_reader_messages(question: str, sentences: Sequence[str], history: Sequence[Turn] = ()) -> list[Message]:
+    """What an untrained small model reads best among the prompts tried: facts and a plain request."""
+    facts = " ".join(sentences)
+    request = f"Facts: {facts}\nUsing only these facts, answer in one short sentence: {question}"
+    return [*_opening("You answer from the given facts only.", history), {"role": "user", "content": request}]
+
+
+def _opening(system: str, history: Sequence[Turn]) -> list[Message]:
+    messages: list[Message] = [{"role": "system", "content": system}]
+    for turn in history:
+        messages += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": turn.answer}]
+    return messages

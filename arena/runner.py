@@ -1,0 +1,160 @@
+"""Runs one question through several contestants and merges what they say, each event with its time.
+
+Contestants on one device run one after the other in random order; devices run at once. The merge never
+waits for a slow contestant to hand on a fast one's event. A contestant that raises, ends without a final
+event, or says nothing for `patience` seconds gets a `Failed`, and the others go on.
+"""
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from arena.answer import Answer, AnswerBuilder
+from arena.contestant import Contestant, StopSignal
+from arena.device import Device, Lease
+from arena.errors import ArenaError
+from arena.events import Event, Failed, Finished, Stamped, Waiting, Working
+from arena.question import Question
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Holds the contestants by name and the devices by name; a device not listed is made on first use.
+
+    `patience`: seconds without any event after which a contestant counts as hanging.
+    """
+
+    contestants: Mapping[str, Contestant]
+    devices: dict[str, Device] = field(default_factory=dict)
+    patience: float = 120.0
+
+    def start(self, questions: Mapping[str, Question], stop: threading.Event, seed: int | None = None) -> "Run":
+        """Ask each named contestant its question. Iterate the returned run for the events; `seed` fixes
+        the order on a shared device. Setting `stop` ends every contestant within one token."""
+        names = list(questions)
+        random.Random(seed).shuffle(names)
+        for name in names:
+            device = self.contestants[name].device
+            self.devices.setdefault(device, Device(device))
+        return Run(self, questions, names, stop)
+
+
+class Run:
+    """One question under way: an iterator of `Stamped`, and the answers so far. `order` is the order in
+    which contestants on a shared device take their turn."""
+
+    def __init__(
+        self, runner: Runner, questions: Mapping[str, Question], names: Sequence[str], stop: threading.Event
+    ) -> None:
+        self.order = tuple(names)
+        self._runner, self._questions, self._stop = runner, questions, stop
+        self._builders = {name: AnswerBuilder(name) for name in names}
+        self._heard: queue.Queue[tuple[str, Event, float, bool]] = queue.Queue()
+        self._open = set(names)
+        self._began = time.monotonic()
+        self._leases: dict[str, Lease] = {}
+
+    def answers(self) -> dict[str, Answer]:
+        """The answers so far, by contestant."""
+        return {name: builder.answer() for name, builder in self._builders.items()}
+
+    def __iter__(self) -> Iterator[Stamped]:
+        # Join in order before any thread runs: threads may start in any order.
+        for name in self.order:
+            self._leases[name] = self._runner.devices[self._runner.contestants[name].device].join()
+        for name in self.order:
+            threading.Thread(target=self._answer, args=(name,), daemon=True, name=f"contestant-{name}").start()
+        last = dict.fromkeys(self._open, time.monotonic())
+        working: set[str] = set()
+        try:
+            while self._open:
+                try:
+                    name, event, at, contended = self._heard.get(timeout=0.25)
+                except queue.Empty:
+                    yield from self._lose_patience(last, working)
+                    continue
+                last[name] = time.monotonic()
+                if name not in self._open:
+                    continue
+                if isinstance(event, Working):
+                    working.add(name)
+                yield self._take(name, event, at, contended)
+        finally:
+            if self._open:
+                self._stop.set()  # nobody listens any more
+
+    def _take(self, name: str, event: Event, at: float, contended: bool) -> Stamped:
+        builder = self._builders[name]
+        builder.contended = builder.contended or contended
+        stamped = Stamped(name, event, at)
+        builder.add(stamped)
+        if isinstance(event, Finished | Failed):
+            # Read last: while its engine was loading, a contestant could not tell what it runs on.
+            builder.identity = dict(self._runner.contestants[name].identity)
+            self._open.discard(name)
+        return stamped
+
+    def _lose_patience(self, last: Mapping[str, float], working: set[str]) -> Iterator[Stamped]:
+        """Only a contestant that has its device can hang; one that waits is somebody else's delay."""
+        now = time.monotonic()
+        for name in sorted(self._open & working):
+            if now - last[name] > self._runner.patience:
+                self._leases[name].release()
+                failure = Failed(f"No answer: nothing came for {self._runner.patience:.0f} seconds. Ask again.")
+                yield self._take(name, failure, now - self._began, False)
+
+    def _say(self, name: str, event: Event, contended: bool = False) -> None:
+        self._heard.put((name, event, time.monotonic() - self._began, contended))
+
+    def _answer(self, name: str) -> None:
+        lease = self._leases[name]
+        try:
+            for ahead in lease.waiting(self._stop):
+                self._say(name, Waiting(f"{ahead} ahead in the queue"))
+            if lease.granted:
+                self._listen(name, lease)
+            else:
+                self._say(name, Finished(reason="stopped"))
+        except ArenaError as error:
+            self._say(name, Failed(str(error)))
+        except Exception as error:
+            log.exception("contestant %s failed", name)
+            self._say(
+                name, Failed(f"The {name} side failed ({type(error).__name__}); the server's log has the details.")
+            )
+        finally:
+            lease.release()
+
+    def _listen(self, name: str, lease: Lease) -> None:
+        events = self._runner.contestants[name].answer(self._questions[name], self._stop)
+        try:
+            for event in events:
+                if name not in self._open:
+                    return
+                final = isinstance(event, Finished | Failed)
+                self._say(name, event, final and lease.contended())
+                if final:
+                    return
+                if self._stop.is_set():
+                    self._say(name, Finished(reason="stopped"))
+                    return
+            self._say(name, Failed(f"The {name} side ended without an answer."))
+        finally:
+            close = getattr(events, "close", None)
+            if close is not None:
+                close()
+
+
+def answer_all(runner: Runner, questions: Mapping[str, Question], stop: StopSignal | None = None) -> dict[str, Answer]:
+    """Run to the end and return the answers; for commands that do not stream."""
+    event = stop if isinstance(stop, threading.Event) else threading.Event()
+    run = runner.start(questions, event)
+    for _ in run:
+        pass
+    return run.answers()

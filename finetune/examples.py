@@ -1,0 +1,43 @@
+"""Closed-book training rows from a workspace's facts: every training wording with its answer.
+
+Held-out wordings and facts of class "documents only" are never touched. Unanswerable questions with training
+wordings teach the model to say that it does not know.
+"""
+
+import random
+from collections.abc import Sequence
+
+from arena.errors import WorkspaceError
+from arena.facts import Fact
+from arena.prompts import I_DO_NOT_KNOW, closed_book_messages
+from finetune.branches import ChatTokenizer, Group, Sample, grouped
+
+BRANCHES = 8
+"""Samples to a row: rows of about 350 tokens, where the cost of masked attention is still small."""
+
+
+def closed_book_samples(facts: Sequence[Fact], held_out: bool = False) -> list[Sample]:
+    """One sample per wording: the training ones, or the held-out ones of the trained facts for evaluation."""
+    samples = []
+    for fact in facts:
+        answer = fact.answer if fact.answerable else I_DO_NOT_KNOW
+        wordings = (fact.held_out if fact.trained_on else ()) if held_out else fact.trained_on
+        samples += [Sample(tuple(closed_book_messages(wording)), answer) for wording in wordings]
+    if not samples:
+        raise WorkspaceError(
+            "Nothing to train on: no fact of class 'trained' has training wordings in questions.jsonl."
+        )
+    return samples
+
+
+def rows(samples: Sequence[Sample], tokenizer: ChatTokenizer, epochs: int, seed: int) -> list[Group]:
+    """All rows of a run, in order: each epoch holds every sample once, shuffled anew.
+
+    Made up front so that a resumed run sees exactly the rows that an uninterrupted one would have seen.
+    """
+    groups = []
+    for epoch in range(epochs):
+        order = list(samples)
+        random.Random(f"{seed}-{epoch}").shuffle(order)
+        groups += [grouped(order[i : i + BRANCHES], tokenizer) for i in range(0, len(order), BRANCHES)]
+    return groups

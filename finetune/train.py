@@ -1,0 +1,222 @@
+"""One training run: rows in, adapter folder out. TRL's SFTTrainer with a PEFT LoRA, resumable after a kill.
+
+Covers: the trainer, checkpoints, progress, writing the adapter beside and renaming it into place.
+Does not cover: what the rows say (examples.py, reader.py) and how good the result is (check.py).
+"""
+
+import ctypes
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
+from trl import SFTConfig, SFTTrainer
+
+from finetune.branches import IGNORED, Group, collate
+from finetune.settings import TrainingSettings
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run measured about itself. Losses are mean nats per answer token; seconds are this process's."""
+
+    steps: int
+    seconds: float
+    tokens: int
+    device: str
+    training_losses: tuple[tuple[int, float], ...]
+    held_out_losses: tuple[tuple[int, float], ...]
+
+
+class AnswerLossTrainer(SFTTrainer):
+    """TRL's trainer with logits computed for answer tokens only.
+
+    The head is a fifth of a 135M model and most tokens are prompt. TRL skips them on Triton devices only; on a CPU
+    it scores every position. Same loss: mean negative log-likelihood per answer token.
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        labels = inputs["labels"][:, 1:]
+        counted = labels != IGNORED
+        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        hidden = causal.model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            position_ids=inputs["position_ids"],
+            use_cache=False,
+        ).last_hidden_state[:, :-1]
+        logits = causal.lm_head(hidden[counted]).float()
+        targets = labels[counted]
+        total = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+        loss = total / (counted.sum() if num_items_in_batch is None else num_items_in_batch)
+        mode = "train" if self.model.training else "eval"
+        right = (logits.detach().argmax(-1) == targets).float().mean().item()
+        self._metrics[mode]["mean_token_accuracy"].append(right)
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def prediction_step(
+        self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: list[str] | None = None
+    ) -> Any:
+        inputs = self._prepare_inputs(inputs)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            return self.compute_loss(model, inputs).detach(), None, None
+
+
+def as_dataset(groups: Sequence[Group]) -> Dataset:
+    """The rows in their fixed order, in the form TRL takes."""
+    return Dataset.from_list([asdict(group) for group in groups])
+
+
+def as_group(row: dict[str, Any]) -> Group:
+    return Group(tuple(row["prefix"]), tuple((tuple(prompt), tuple(answer)) for prompt, answer in row["branches"]))
+
+
+class Progress(TrainerCallback):
+    """Says how far the run is, at what loss and how long it will take, and keeps the losses on disk."""
+
+    def __init__(self, report: Report, log: Path) -> None:
+        self.report, self.log = report, log
+        self.began, self.first = time.monotonic(), 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.began, self.first = time.monotonic(), state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        line = {"step": state.global_step, **{k: v for k, v in (logs or {}).items() if "loss" in k or "accuracy" in k}}
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        done = state.global_step - self.first
+        if done and "loss" in line:
+            left = (time.monotonic() - self.began) / done * (state.max_steps - state.global_step)
+            self.report(
+                f"step {state.global_step} of {state.max_steps}, loss {line['loss']:.3f}, about {left / 60:.0f} min left"
+            )
+        elif "eval_loss" in line:
+            self.report(f"step {state.global_step}: loss on held-out wording {line['eval_loss']:.3f}")
+
+
+def train(
+    base: Path,
+    training: Sequence[Group],
+    held_out: Sequence[Group],
+    work: Path,
+    settings: TrainingSettings,
+    rows_per_step: int,
+    evaluate_every: int,
+    report: Report,
+) -> tuple[Any, TrainingResult]:
+    """Train a LoRA on `base` and return (PEFT model, result). Checkpoints go to `work`; when it holds one made
+    with the same settings and rows, the run goes on from there with optimiser, scheduler and data order."""
+    keep_freed_memory()
+    cuda = torch.cuda.is_available()
+    work.mkdir(parents=True, exist_ok=True)
+    pad = json.loads((base / "config.json").read_text())["pad_token_id"]
+    arguments = SFTConfig(
+        output_dir=str(work),
+        use_cpu=not cuda,
+        bf16=cuda or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),
+        activation_checkpointing=False,
+        per_device_train_batch_size=rows_per_step,
+        per_device_eval_batch_size=rows_per_step,
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup_share,
+        max_length=None,
+        eval_strategy="steps",
+        eval_steps=evaluate_every,
+        save_strategy="steps",
+        save_steps=settings.checkpoint_steps,
+        save_total_limit=2,
+        logging_steps=10,
+        disable_tqdm=True,
+        report_to="none",
+        seed=settings.seed,
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+    log = work / "log.jsonl"
+    last = resumable(work, settings, training)
+    if last is None:
+        log.unlink(missing_ok=True)
+    trainer = AnswerLossTrainer(
+        model=AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True),
+        args=arguments,
+        train_dataset=as_dataset(training),
+        eval_dataset=as_dataset(held_out),
+        data_collator=lambda found: collate([as_group(row) for row in found], pad),
+        peft_config=LoraConfig(
+            r=settings.rank,
+            lora_alpha=settings.alpha,
+            lora_dropout=settings.dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+        callbacks=[Progress(report, log)],
+    )
+    began = time.monotonic()
+    trainer.train(resume_from_checkpoint=last)
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return trainer.model, TrainingResult(
+        steps=trainer.state.global_step,
+        seconds=time.monotonic() - began,
+        tokens=sum(len(group) for group in training),
+        device="cuda" if cuda else f"cpu ({torch.get_num_threads()} threads)",
+        training_losses=tuple((line["step"], line["loss"]) for line in lines if "loss" in line),
+        held_out_losses=tuple((line["step"], line["eval_loss"]) for line in lines if "eval_loss" in line),
+    )
+
+
+def resumable(work: Path, settings: TrainingSettings, rows: Sequence[Group]) -> str | None:
+    """The last checkpoint in `work` if it was made with these settings and rows; a foreign one is cleared."""
+    mark = work / "run.json"
+    run = {"settings": asdict(settings), "rows": len(rows), "tokens": sum(len(group) for group in rows)}
+    last = get_last_checkpoint(str(work))
+    if last is not None and mark.is_file() and json.loads(mark.read_text()) == run:
+        return last
+    for checkpoint in work.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+    mark.write_text(json.dumps(run))
+    return None
+
+
+def write_adapter(model: Any, target: Path, identity: dict[str, Any], card: str) -> None:
+    """Write the adapter beside `target` and rename it into place: never a half-written one."""
+    beside = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    model.to(torch.bfloat16).save_pretrained(beside)
+    config = json.loads((beside / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = identity["base_model"]
+    (beside / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    (beside / "arena.json").write_text(json.dumps(identity, indent=2) + "\n")
+    (beside / "README.md").write_text(card, encoding="utf-8")
+    old = target.with_name(f".{target.name}.old")
+    if target.exists():
+        os.replace(target, old)
+    os.replace(beside, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to keep freed blocks: giving each activation back to the system costs a fifth of the time."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+    except OSError:
+        return
+    for option, value in ((-3, 1 << 30), (-1, 2**31 - 1), (-2, 1 << 28)):  # mmap and trim thresholds, top pad
+        libc.mallopt(option, value)

@@ -1,0 +1,144 @@
+"""PDF: text with page numbers, headings by their size, tables by their columns. Does not read scanned images."""
+
+import io
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from pypdf import PageObject, PdfReader
+
+from rag.blocks import Block, Unreadable, rows_as_blocks
+
+HEADING_RATIO = 1.15
+"""A line set this much larger than the body is a heading."""
+SAME_LINE = 2.0
+SAME_COLUMN = 3.0
+PARAGRAPH_GAP = 1.35
+"""A step down of more than this many usual line steps begins a paragraph."""
+
+
+@dataclass
+class Line:
+    """Pieces of text on one height, with where each starts; lengths in points."""
+
+    y: float
+    size: float
+    pieces: list[tuple[float, str]]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(text for _, text in self.pieces).split())
+
+
+def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
+    """Title (the largest line of the first page, else the property) and blocks."""
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
+    try:
+        reader = PdfReader(io.BytesIO(data))
+        # Many PDFs only forbid printing: they open with the empty password.
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise Unreadable("encrypted: save it without a password")
+        pages = [_lines(page) for page in reader.pages]
+        title = str((reader.metadata or {}).get("/Title") or "")
+    except Unreadable:
+        raise
+    except Exception as error:
+        if "cryptography" in str(error):
+            raise Unreadable("encrypted: save it without a password") from error
+        raise Unreadable(f"damaged: {type(error).__name__}: {error}") from error
+    sizes = Counter[float]()
+    for line in (line for lines in pages for line in lines):
+        sizes[line.size] += len(line.text)
+    if not sizes:
+        raise Unreadable("no text in it: scanned pages must go through text recognition first")
+    body = sizes.most_common(1)[0][0]
+    levels = {size: level for level, size in enumerate(_heading_sizes(sizes, body), 1)}
+    blocks: list[Block] = []
+    for number, lines in enumerate(pages, 1):
+        _join_over_pages(blocks, _blocks(lines, levels, number))
+    largest = next((block.text for block in blocks if block.kind == "heading" and block.level == 1), "")
+    return largest or title, blocks
+
+
+def _heading_sizes(sizes: Counter[float], body: float) -> list[float]:
+    return sorted((size for size in sizes if size > body * HEADING_RATIO), reverse=True)
+
+
+def _lines(page: PageObject) -> list[Line]:
+    lines: list[Line] = []
+
+    def visit(text: str, matrix: list[float], text_matrix: list[float], font: Any, font_size: float) -> None:
+        if not text.strip():
+            return
+        x = text_matrix[4] * matrix[0] + text_matrix[5] * matrix[2] + matrix[4]
+        y = text_matrix[4] * matrix[1] + text_matrix[5] * matrix[3] + matrix[5]
+        size = round(abs(font_size * (text_matrix[3] or 1.0) * (matrix[3] or 1.0)), 1)
+        # One call may hold several lines; only the last one's height is known, the order is kept.
+        for piece in text.strip("\n").split("\n"):
+            if lines and abs(lines[-1].y - y) < SAME_LINE and "\n" not in text.strip("\n"):
+                lines[-1].pieces.append((x, piece))
+                lines[-1].size = max(lines[-1].size, size)
+            else:
+                lines.append(Line(y, size, [(x, piece)]))
+
+    page.extract_text(visitor_text=visit)
+    return [line for line in lines if line.text]
+
+
+def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> list[Block]:
+    steps = Counter(round(above.y - below.y) for above, below in zip(lines, lines[1:], strict=False))
+    usual = max((step for step, count in steps.items() if step > 0 and count == max(steps.values())), default=12)
+    blocks: list[Block] = []
+    paragraph: list[str] = []
+
+    def flush() -> None:
+        if paragraph:
+            blocks.append(Block(" ".join(paragraph).replace("\u00ad ", ""), page=page))
+            paragraph.clear()
+
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        table = _table(lines[place:])
+        if table:
+            flush()
+            blocks += rows_as_blocks([[text.strip() for _, text in row.pieces] for row in table], page)
+            place += len(table)
+            continue
+        if line.size in levels:
+            flush()
+            blocks.append(Block(line.text, "heading", levels[line.size], page))
+        else:
+            above = lines[place - 1] if place else line
+            if abs(above.y - line.y) > usual * PARAGRAPH_GAP:
+                flush()
+            paragraph.append(line.text)
+        place += 1
+    flush()
+    return blocks
+
+
+def _table(lines: list[Line]) -> list[Line]:
+    """The lines from the first on that share two or more column starts; empty when it is no table."""
+    columns = [x for x, _ in lines[0].pieces]
+    rows = []
+    for line in lines:
+        starts = [x for x, _ in line.pieces]
+        if len(starts) != len(columns) or any(
+            abs(start - column) > SAME_COLUMN for start, column in zip(starts, columns, strict=True)
+        ):
+            break
+        rows.append(line)
+    apart = all(right - left > 2 * SAME_COLUMN for left, right in zip(columns, columns[1:], strict=False))
+    return rows if len(columns) > 1 and len(rows) > 1 and apart else []
+
+
+def _join_over_pages(blocks: list[Block], following: list[Block]) -> None:
+    """A paragraph that runs over the page break stays one, on the page where it begins."""
+    if blocks and following:
+        last, first = blocks[-1], following[0]
+        if last.kind == first.kind == "paragraph" and last.text[-1] not in ".!?:" and first.text[:1].islower():
+            blocks[-1] = Block(f"{last.text} {first.text}", page=last.page)
+            following = following[1:]
+    blocks += following
