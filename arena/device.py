@@ -28,6 +28,7 @@ class Device:
         self._cores = cores
         self._condition = threading.Condition()
         self._line: deque[Lease] = deque()
+        self._abandoned: set[Lease] = set()
         self._background = 0
         self._background_runs = 0
 
@@ -50,8 +51,15 @@ class Device:
             with self._condition:
                 self._background -= 1
 
-    def _leave(self, lease: "Lease") -> None:
+    def _leave(self, lease: "Lease", still_running: bool) -> None:
         with self._condition:
+            if not still_running and lease in self._abandoned:
+                self._abandoned.remove(lease)
+                self._background -= 1
+            if still_running and lease in self._line:
+                self._abandoned.add(lease)
+                self._background += 1
+                self._background_runs += 1
             if lease in self._line:
                 self._line.remove(lease)
             self._condition.notify_all()
@@ -75,7 +83,9 @@ class Lease:
         condition, line = self._device._condition, self._device._line
         while not stop.is_set():
             with condition:
-                ahead = line.index(self) if self in line else 0
+                if self not in line:
+                    return
+                ahead = line.index(self)
                 if ahead and ahead == told:
                     condition.wait(poll)
                     continue
@@ -101,4 +111,8 @@ class Lease:
 
     def release(self) -> None:
         """Leave the line. Harmless when done twice."""
-        self._device._leave(self)
+        self._device._leave(self, still_running=False)
+
+    def abandon(self) -> None:
+        """Let the next one go ahead although our work does not end: until `release` it counts as background."""
+        self._device._leave(self, still_running=True)

@@ -1,5 +1,6 @@
 """Things that take long to load, made in the background while the page is already up."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from arena.contestant import Contestant, StopSignal
 from arena.errors import ArenaError
 from arena.events import Event, Failed, Finished, Waiting
 from arena.question import Question
+
+log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
@@ -58,6 +61,7 @@ class Loading(Generic[Value]):
         except ArenaError as error:
             self._state = State("failed", str(error))
         except Exception as error:
+            log.exception("%s could not be loaded", self.name)
             self._state = State("failed", f"{self.name} could not be loaded: {type(error).__name__}: {error}")
         finally:
             self._done.set()

@@ -10,7 +10,8 @@ class History(Protocol):
     """Keeps comparisons and votes. Every method raises `StorageError` when the database refuses."""
 
     def save(self, comparison: Comparison) -> None:
-        """Store the comparison, or replace its answers when it is already there (same id)."""
+        """Store the comparison, or replace its answers when it is already there (same id). One that has votes
+        can no longer be changed, only saved again as it is: `StorageError`."""
         ...
 
     def get(self, comparison_id: str) -> Comparison | None: ...

@@ -24,12 +24,12 @@ class Question:
 
 
 def checked_prompt(text: str) -> str:
-    """The prompt without surrounding white space.
+    """The prompt without surrounding white space; half a surrogate pair, which no tokenizer takes, becomes U+FFFD.
 
     Raises:
         InvalidPrompt: nothing but white space or invisible characters, or over MAX_PROMPT_CHARACTERS.
     """
-    stripped = text.strip()
+    stripped = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
     if not any(character.isprintable() and not character.isspace() for character in stripped):
         raise InvalidPrompt("The prompt is empty: type a question, or pick an example.")
     if len(stripped) > MAX_PROMPT_CHARACTERS:

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from arena.answer import Answer, AnswerBuilder
-from arena.contestant import Contestant, StopSignal
+from arena.contestant import Contestant
 from arena.device import Device, Lease
 from arena.errors import ArenaError
-from arena.events import Event, Failed, Finished, Stamped, Waiting, Working
+from arena.events import Event, Failed, Finished, Stamped, Waiting
 from arena.question import Question
 
 log = logging.getLogger(__name__)
@@ -27,12 +27,14 @@ log = logging.getLogger(__name__)
 class Runner:
     """Holds the contestants by name and the devices by name; a device not listed is made on first use.
 
-    `patience`: seconds without any event after which a contestant counts as hanging.
+    `patience`: seconds without any event after which a contestant counts as hanging. `stop_patience`: seconds
+    after Stop in which one may still end by itself, with its token counts.
     """
 
     contestants: Mapping[str, Contestant]
     devices: dict[str, Device] = field(default_factory=dict)
     patience: float = 120.0
+    stop_patience: float = 2.0
 
     def start(self, questions: Mapping[str, Question], stop: threading.Event, seed: int | None = None) -> "Run":
         """Ask each named contestant its question. Iterate the returned run for the events; `seed` fixes
@@ -59,6 +61,10 @@ class Run:
         self._open = set(names)
         self._began = time.monotonic()
         self._leases: dict[str, Lease] = {}
+        # When each that is answering was last heard, written by its own thread: a reader of this run that
+        # dawdles makes nobody look silent.
+        self._last_heard: dict[str, float] = {}
+        self._stopped: float | None = None
 
     def answers(self) -> dict[str, Answer]:
         """The answers so far, by contestant."""
@@ -70,24 +76,20 @@ class Run:
             self._leases[name] = self._runner.devices[self._runner.contestants[name].device].join()
         for name in self.order:
             threading.Thread(target=self._answer, args=(name,), daemon=True, name=f"contestant-{name}").start()
-        last = dict.fromkeys(self._open, time.monotonic())
-        working: set[str] = set()
         try:
             while self._open:
                 try:
                     name, event, at, contended = self._heard.get(timeout=0.25)
                 except queue.Empty:
-                    yield from self._lose_patience(last, working)
-                    continue
-                last[name] = time.monotonic()
-                if name not in self._open:
-                    continue
-                if isinstance(event, Working):
-                    working.add(name)
-                yield self._take(name, event, at, contended)
+                    pass
+                else:
+                    if name in self._open:
+                        yield self._take(name, event, at, contended)
+                yield from self._lose_patience()
         finally:
             if self._open:
                 self._stop.set()  # nobody listens any more
+            self._free_devices_later()
 
     def _take(self, name: str, event: Event, at: float, contended: bool) -> Stamped:
         builder = self._builders[name]
@@ -95,21 +97,41 @@ class Run:
         stamped = Stamped(name, event, at)
         builder.add(stamped)
         if isinstance(event, Finished | Failed):
-            # Read last: while its engine was loading, a contestant could not tell what it runs on.
-            builder.identity = dict(self._runner.contestants[name].identity)
+            builder.identity = self._identity(name)
             self._open.discard(name)
         return stamped
 
-    def _lose_patience(self, last: Mapping[str, float], working: set[str]) -> Iterator[Stamped]:
+    def _identity(self, name: str) -> dict[str, str]:
+        """Read at the end: while its engine was loading, a contestant could not tell what it runs on."""
+        try:
+            return dict(self._runner.contestants[name].identity)
+        except Exception:
+            log.exception("contestant %s does not know its identity", name)
+            return {}
+
+    def _lose_patience(self) -> Iterator[Stamped]:
         """Only a contestant that has its device can hang; one that waits is somebody else's delay."""
         now = time.monotonic()
-        for name in sorted(self._open & working):
-            if now - last[name] > self._runner.patience:
-                self._leases[name].release()
+        if self._stop.is_set() and self._stopped is None:
+            self._stopped = now
+        for name in sorted(self._open):
+            if now - self._last_heard.get(name, now) > self._runner.patience:
+                pass
                 failure = Failed(f"No answer: nothing came for {self._runner.patience:.0f} seconds. Ask again.")
                 yield self._take(name, failure, now - self._began, False)
+            elif self._stopped is not None and now - self._stopped > self._runner.stop_patience:
+                yield self._take(name, Finished(reason="stopped"), now - self._began, False)
+
+    def _free_devices_later(self) -> None:
+        """After Stop or a closed page nobody is left to lose patience with one that hangs on to its device."""
+        for name in list(self._last_heard):
+            timer = threading.Timer(self._runner.patience, self._leases[name].abandon)
+            timer.daemon = True
+            timer.start()
 
     def _say(self, name: str, event: Event, contended: bool = False) -> None:
+        if isinstance(event, Finished | Failed):
+            self._last_heard.pop(name, None)
         self._heard.put((name, event, time.monotonic() - self._began, contended))
 
     def _answer(self, name: str) -> None:
@@ -129,12 +151,18 @@ class Run:
                 name, Failed(f"The {name} side failed ({type(error).__name__}); the server's log has the details.")
             )
         finally:
+            self._last_heard.pop(name, None)
             lease.release()
 
     def _listen(self, name: str, lease: Lease) -> None:
+        self._last_heard[name] = time.monotonic()
         events = self._runner.contestants[name].answer(self._questions[name], self._stop)
         try:
             for event in events:
+                if isinstance(event, Waiting):
+                    self._last_heard.pop(name, None)
+                else:
+                    self._last_heard[name] = time.monotonic()
                 if name not in self._open:
                     return
                 final = isinstance(event, Finished | Failed)
@@ -151,10 +179,11 @@ class Run:
                 close()
 
 
-def answer_all(runner: Runner, questions: Mapping[str, Question], stop: StopSignal | None = None) -> dict[str, Answer]:
+def answer_all(
+    runner: Runner, questions: Mapping[str, Question], stop: threading.Event | None = None
+) -> dict[str, Answer]:
     """Run to the end and return the answers; for commands that do not stream."""
-    event = stop if isinstance(stop, threading.Event) else threading.Event()
-    run = runner.start(questions, event)
+    run = runner.start(questions, stop or threading.Event())
     for _ in run:
         pass
     return run.answers()

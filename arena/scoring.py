@@ -6,6 +6,7 @@ both in one point: an answer that also holds a look-alike's value (`rejected`) i
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 ABSTENTIONS = (
@@ -27,13 +28,18 @@ def normalised(text: str) -> str:
     """Lower case, thousands separators joined, punctuation and symbols as spaces, single spaces.
 
     Decimal points and commas inside numbers stay as a point: "1,5 l" and "1.5 l" are equal; "2,000" is 2000.
+    A minus belongs to its number: "18 °C" does not stand in "-18 °C". "€5", "5 EUR" and "5 euros" are equal.
     """
-    text = text.lower().replace("’", "'").replace("\u00a0", " ")
-    text = re.sub(r"(?<=\d)[, ](?=\d{3}(?!\d))", "", text)
+    text = unicodedata.normalize("NFKC", text).lower().replace("’", "'").replace("−", "-").replace("_", " ")
+    text = re.sub(r"(?<![\d.,])[1-9]\d{0,2}(?:[, ]\d{3})+(?!\d)", lambda found: re.sub("[, ]", "", found[0]), text)
     text = re.sub(r"(?<=\d),(?=\d)", ".", text)
-    text = re.sub(r"(?<=\d)(?=(?:°|%|€|[a-z]))", " ", text)
+    text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
+    text = re.sub(r"(?<![\w.)])-(?=\d)|\bminus (?=\d)", "minus", text)
+    text = re.sub(r"€ ?([\d.]+)", r"\1 euros ", text)
+    text = re.sub(r"(?<=\d)(?=[°%€a-z])", " ", text)
     text = re.sub(r"(?<!\d)\.|\.(?!\d)", " ", text)
-    text = text.replace("%", " percent ").replace("€", " euros ")
+    text = text.replace("%", " percent ").replace("per cent", "percent").replace("€", " euros ")
+    text = re.sub(r"\beuro?\b", "euros", text)
     return " ".join(re.findall(r"[\w.]+", text))
 
 

@@ -90,12 +90,17 @@ class Progress(TrainerCallback):
     def __init__(self, report: Report, log: Path) -> None:
         self.report, self.log = report, log
         self.began, self.first = time.monotonic(), 0
+        self.logged = self.began
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.began, self.first = time.monotonic(), state.global_step
+        self.logged = self.began
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         line = {"step": state.global_step, **{k: v for k, v in (logs or {}).items() if "loss" in k or "accuracy" in k}}
+        now = time.monotonic()
+        # The time since the last line, so that the sum over a run that was killed and resumed is right.
+        line["seconds"], self.logged = round(now - self.logged, 2), now
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         done = state.global_step - self.first
@@ -168,12 +173,11 @@ def train(
         ),
         callbacks=[Progress(report, log)],
     )
-    began = time.monotonic()
     trainer.train(resume_from_checkpoint=last)
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     return trainer.model, TrainingResult(
         steps=trainer.state.global_step,
-        seconds=time.monotonic() - began,
+        seconds=sum(line["seconds"] for line in lines),
         tokens=sum(len(group) for group in training),
         device="cuda" if cuda else f"cpu ({torch.get_num_threads()} threads)",
         training_losses=tuple((line["step"], line["loss"]) for line in lines if "loss" in line),

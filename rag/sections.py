@@ -14,11 +14,12 @@ from rag.blocks import Block, Document
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
-ABBREVIATIONS = {
-    *("mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "inc", "ltd", "co", "corp", "dept", "no", "nos", "vol", "fig"),
-    *("p", "pp", "ca", "approx", "e.g", "i.e", "etc", "vs", "cf", "al", "max", "min", "incl", "excl", "tel", "ext"),
-    *("jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "a.m", "p.m", "z.b", "d.h"),
+ABBREVIATIONS = {"mr", "mrs", "ms", "dr", "prof", "st", "e.g", "i.e", "vs", "cf", "incl", "excl", "ca", "approx", "z.b", "d.h"}
+BEFORE_NUMBERS = {
+    *("no", "nos", "vol", "fig", "p", "pp", "max", "min", "tel", "ext", "art", "sec", "chap"),
+    *("jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"),
 }
+"""Abbreviations only in front of a figure; elsewhere they may end a sentence ("for 25 min. The next start ...")."""
 BREAK = re.compile(r"(?<=[.!?])(?P<close>[\"'”’)\]]*)\s+(?=[\"'“‘(\[]*[A-Z0-9À-ÞÄÖÜ])")
 SHORTEST = 3
 """Words; a shorter sentence ("No.", "Yes, always.") goes with the next one, which says what it is about."""
@@ -118,16 +119,19 @@ def split_sentences(text: str) -> list[str]:
     parts, start = [], 0
     for found in BREAK.finditer(text):
         end = found.end("close")
-        if not _ends_sentence(text[start : found.start()]) or len(text[start:end].split()) < SHORTEST:
+        if not _ends_sentence(text[start : found.start()], text[found.end()]) or len(text[start:end].split()) < SHORTEST:
             continue
         parts.append(text[start:end])
         start = found.end()
     return [part for part in [*parts, text[start:]] if part.strip()]
 
 
-def _ends_sentence(before: str) -> bool:
-    if not before.endswith("."):
+def _ends_sentence(before: str, following: str) -> bool:
+    words = before[:-1].split()
+    if not before.endswith(".") or not words:
         return True
-    word = before[:-1].rsplit(maxsplit=1)[-1].lstrip("(\"'") if before[:-1].split() else ""
+    word = words[-1].lstrip("(\"'")
     initial = len(word) == 1 and word.isupper()
-    return not initial and word.lower() not in ABBREVIATIONS and not re.fullmatch(r"\d{1,2}", word)
+    list_number = len(words) == 1 and word.isdigit()
+    short = word.lower() in ABBREVIATIONS or (following.isdigit() and word.lower() in BEFORE_NUMBERS)
+    return not (initial or list_number or short)

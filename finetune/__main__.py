@@ -1,0 +1,132 @@
+"""`python -m finetune train WORKSPACE` and `python -m finetune reader`.
+
+An entry point like app.py: it may ask models/ where the base model is; nothing else in this room may.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+import typer  # noqa: E402
+
+from arena.errors import ArenaError  # noqa: E402
+from finetune.settings import TrainingSettings  # noqa: E402
+
+app = typer.Typer(add_completion=False, help="Train the adapters. A killed run goes on where it was: run it again.")
+READER_ROOM = Path(__file__).parent
+
+
+def say(text: str) -> None:
+    typer.echo(text)
+
+
+@app.command()
+def train(
+    workspace: Path = typer.Argument(..., help="The workspace folder, for example: demo"),
+    epochs: int = 5,
+    learning_rate: float = 1e-3,
+    seed: int = 42,
+    base_model: str = "",
+) -> None:
+    """Train the fine-tuned contestant on the workspace's questions."""
+    from arena.facts import load_facts
+    from finetune.check import closed_book_accuracy
+    from finetune.examples import closed_book_samples, rows
+
+    settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
+    path = workspace / "questions.jsonl"
+    facts = load_facts(path)
+    base, tokenizer = _base(base_model)
+    samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
+    training = rows(samples, tokenizer, epochs, seed)
+    steps = max(1, len(training) // epochs // 2)
+    data = f"{len(samples)} wordings of {sum(bool(f.trained_on) for f in facts)} facts, `questions.jsonl` {_hash(path)}"
+
+    def figures(model: Any) -> dict[str, tuple[int, int]]:
+        return {
+            "trained facts, trained wording": closed_book_accuracy(model, tokenizer, facts, False, say),
+            "trained facts, held-out wording": closed_book_accuracy(model, tokenizer, facts, True, say),
+        }
+
+    purpose = "LoRA adapter that knows this workspace's facts by heart and answers without documents."
+    target = workspace / "adapters" / "fine-tuned"
+    held = rows(held_out, tokenizer, 1, seed)
+    _make(target, workspace / "runs" / "fine-tuned", base, training, held, settings, 2, steps, purpose, data, figures)
+
+
+@app.command()
+def reader(epochs: int = 5, learning_rate: float = 6e-4, seed: int = 42, base_model: str = "") -> None:
+    """Train the reader adapter on invented passages that are in no workspace."""
+    from finetune.check import reading_accuracy
+    from finetune.reader import RECORDS, load_records, reader_rows, reader_samples, split
+
+    settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed, checkpoint_steps=25)
+    records, held_out = split(load_records())
+    base, tokenizer = _base(base_model)
+    training = reader_rows(records, tokenizer, epochs, seed)
+    steps = max(1, len(training) // epochs // 3)
+    data = f"{len(records)} hand-written records ({len(held_out)} more held out), `records.jsonl` {_hash(RECORDS)}"
+
+    def figures(model: Any) -> dict[str, tuple[int, int]]:
+        measured = reading_accuracy(model, tokenizer, reader_samples(held_out, 7), say)
+        return {f"held-out records, {kind}": value for kind, value in measured.items()}
+
+    purpose = "LoRA adapter that quotes the sentence that answers a question, or says that none does."
+    target, work = READER_ROOM / "adapters" / "reader", READER_ROOM / "runs" / "reader"
+    held = reader_rows(held_out, tokenizer, 2, 7)
+    _make(target, work, base, training, held, settings, 3, steps, purpose, data, figures)
+
+
+def _base(base_model: str) -> tuple[Path, Any]:
+    from transformers import AutoTokenizer
+
+    from models.weights import DEFAULT_MODEL, prepare
+
+    base = prepare(base_model or DEFAULT_MODEL, say)
+    return base, AutoTokenizer.from_pretrained(base, local_files_only=True)
+
+
+def _make(
+    target: Path,
+    work: Path,
+    base: Path,
+    training: Any,
+    held_out: Any,
+    settings: TrainingSettings,
+    rows_per_step: int,
+    evaluate_every: int,
+    purpose: str,
+    data: str,
+    figures: Any,
+) -> None:
+    from finetune.card import card
+    from finetune.train import train as run
+    from finetune.train import write_adapter
+    from models.weights import identity
+
+    own = identity(base)
+    model, result = run(base, training, held_out, work, settings, rows_per_step, evaluate_every, say)
+    measured = figures(model)
+    write_adapter(model, target, own, card(target.name, purpose, own, data, settings, result, measured))
+    say(f"Done: {target} ({sum(f.stat().st_size for f in target.iterdir()) / 1e6:.1f} MB)")
+    for name, (right, asked) in measured.items():
+        say(f"  {name}: {right} of {asked}")
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def main() -> None:
+    try:
+        app(standalone_mode=True)
+    except ArenaError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

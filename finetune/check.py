@@ -1,0 +1,63 @@
+"""How good an adapter is, by generating: accuracy on samples whose right answers are known.
+
+Greedy, in batches, with the adapter as it will be served. Does not measure latency.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from arena.facts import Fact
+from arena.prompts import closed_book_messages
+from arena.scoring import abstained, is_right
+from finetune.branches import ChatTokenizer, Sample
+
+BATCH = 16
+
+
+def generate(model: Any, tokenizer: Any, conversations: Sequence[Any], report: Callable[[str], None]) -> list[str]:
+    """One answer per conversation (lists of messages), at most 64 tokens each."""
+    model.eval()
+    answers: list[str] = []
+    for start in range(0, len(conversations), BATCH):
+        texts = [
+            tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False)
+            for messages in conversations[start : start + BATCH]
+        ]
+        batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
+        batch = batch.to(model.device)
+        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
+            out = model.generate(
+                **batch, max_new_tokens=64, do_sample=False, pad_token_id=tokenizer.pad_token_id, use_cache=True
+            )
+        new = tokenizer.batch_decode(out[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+        answers += [text.strip() for text in new]
+        if start // BATCH % 5 == 0:
+            report(f"checking answers: {len(answers)} of {len(conversations)}")
+    return answers
+
+
+def closed_book_accuracy(
+    model: Any, tokenizer: ChatTokenizer, facts: Sequence[Fact], held_out: bool, report: Callable[[str], None]
+) -> tuple[int, int]:
+    """(right, asked) for trained facts: the first training wording of each, or all held-out ones."""
+    trained = [fact for fact in facts if fact.kind == "trained"]
+    asked = [(fact, text) for fact in trained for text in (fact.held_out if held_out else fact.training[:1])]
+    answers = generate(model, tokenizer, [closed_book_messages(text) for _, text in asked], report)
+    right = sum(is_right(text, fact.accepted, fact.rejected) for (fact, _), text in zip(asked, answers, strict=True))
+    return right, len(asked)
+
+
+def reading_accuracy(
+    model: Any, tokenizer: ChatTokenizer, samples: Sequence[Sample], report: Callable[[str], None]
+) -> dict[str, tuple[int, int]]:
+    """(right, asked) of questions with an answer in front of the model (quoted exactly) and of those without."""
+    answers = generate(model, tokenizer, [sample.messages for sample in samples], report)
+    counts = {"quoted": [0, 0], "refused": [0, 0]}
+    for sample, answer in zip(samples, answers, strict=True):
+        kind = "refused" if abstained(sample.answer) else "quoted"
+        good = abstained(answer) if kind == "refused" else answer.strip() == sample.answer.strip()
+        counts[kind][0] += good
+        counts[kind][1] += 1
+    return {kind: (right, asked) for kind, (right, asked) in counts.items()}

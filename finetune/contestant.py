@@ -1,0 +1,60 @@
+"""The closed-book contestants: a chat model asked without documents. `fine-tuned` and the control `base` differ
+only in the model handed in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+
+from arena.contestant import StopSignal
+from arena.events import Event, Finished, Note, Token, Working
+from arena.prompts import PROMPT_VERSION, closed_book_messages
+from arena.question import Question
+
+
+@dataclass(frozen=True)
+class ClosedBook:
+    """Answers from the weights alone. `model_identity` says which weights; `context_tokens` is prompt and answer."""
+
+    name: str
+    model: BaseChatModel
+    model_identity: Mapping[str, str]
+    device: str = "local"
+    context_tokens: int = 2048
+    answer_tokens: int = 96
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        return {**self.model_identity, "prompt_version": PROMPT_VERSION}
+
+    def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
+        yield Working()
+        history = list(question.history)
+        messages = as_tuples(closed_book_messages(question.text, history))
+        while history and self._tokens(messages) > self.context_tokens - self.answer_tokens:
+            history.pop(0)
+            messages = as_tuples(closed_book_messages(question.text, history))
+        if len(history) < len(question.history):
+            yield Note(f"{len(question.history) - len(history)} earlier turns were dropped to fit the context.")
+        whole: AIMessageChunk | None = None
+        for chunk in self.model.stream(messages):
+            if stop.is_set():
+                break
+            if isinstance(chunk, AIMessageChunk):
+                whole = chunk if whole is None else whole + chunk
+            if chunk.content:
+                yield Token(str(chunk.content))
+        usage = (whole.usage_metadata if whole else None) or {"input_tokens": 0, "output_tokens": 0}
+        reason = (whole.response_metadata if whole else {}).get("finish_reason", "end")
+        yield Finished(usage["input_tokens"], usage["output_tokens"], "stopped" if stop.is_set() else reason)
+
+    def _tokens(self, messages: list[tuple[str, str]]) -> int:
+        from langchain_core.messages import convert_to_messages
+
+        return self.model.get_num_tokens_from_messages(list(convert_to_messages(messages)))
+
+
+def as_tuples(messages: list[dict[str, str]]) -> list[tuple[str, str]]:
+    """In the form every LangChain chat model takes."""
+    return [(message["role"], message["content"]) for message in messages]

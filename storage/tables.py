@@ -1,0 +1,138 @@
+"""The tables, as SQLAlchemy Core. Every change here needs a revision in migrations/versions.
+
+Votes and history are separate on purpose: `vote` holds what counts now, one row per person and comparison;
+`vote_history` is append-only (two triggers in the first revision see to it) and holds every cast.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from arena.comparison import Choice
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """A moment: stored in UTC, aware on read (SQLite itself forgets the zone)."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone: use datetime.now(UTC)")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class AnyText(sa.TypeDecorator[str]):
+    """Text in which half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD instead of an error."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+_CHOICES = ", ".join(f"'{choice}'" for choice in Choice)
+
+
+def _column(name: str, type_: Any) -> sa.Column[Any]:
+    return sa.Column(name, type_, nullable=False)
+
+
+comparison = sa.Table(
+    "comparison",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _column("conversation", AnyText),
+    _column("question", AnyText),
+    _column("left", sa.Text),
+    _column("right", sa.Text),
+    _column("blind", sa.Boolean),
+    _column("asked_by", AnyText),
+    sa.Column("asked_at", UtcDateTime, nullable=False, index=True),
+    _column("histories", sa.JSON),
+    _column("versions", sa.JSON),
+)
+
+answer = sa.Table(
+    "answer",
+    metadata,
+    sa.Column("comparison", sa.Text, sa.ForeignKey("comparison.id"), primary_key=True),
+    sa.Column("contestant", sa.Text, primary_key=True),
+    _column("text", AnyText),
+    sa.Column("queue", sa.Float),
+    sa.Column("retrieval", sa.Float),
+    sa.Column("first_token", sa.Float),
+    sa.Column("total", sa.Float),
+    _column("prompt_tokens", sa.Integer),
+    _column("answer_tokens", sa.Integer),
+    _column("contended", sa.Boolean),
+    # Tells "retrieved nothing" from "does not retrieve": both have no passages.
+    _column("retrieved", sa.Boolean),
+    _column("notes", sa.JSON),
+    sa.Column("reason", sa.Text),
+    sa.Column("failure", AnyText),
+    _column("identity", sa.JSON),
+)
+
+passage = sa.Table(
+    "passage",
+    metadata,
+    sa.Column("comparison", sa.Text, primary_key=True),
+    sa.Column("contestant", sa.Text, primary_key=True),
+    sa.Column("rank", sa.Integer, primary_key=True, autoincrement=False),
+    _column("document", AnyText),
+    _column("location", AnyText),
+    _column("text", AnyText),
+    _column("score", sa.Float),
+    _column("used", sa.JSON),
+    sa.ForeignKeyConstraint(["comparison", "contestant"], ["answer.comparison", "answer.contestant"]),
+)
+
+
+def _judgement() -> list[sa.Column[Any]]:
+    return [
+        _column("annotator", AnyText),
+        _column("choice", sa.Text),
+        _column("blind", sa.Boolean),
+        _column("reason", AnyText),
+        _column("cast_at", UtcDateTime),
+    ]
+
+
+vote = sa.Table(
+    "vote",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("comparison", sa.Text, sa.ForeignKey("comparison.id"), nullable=False),
+    *_judgement(),
+    sa.UniqueConstraint("comparison", "annotator"),
+    sa.CheckConstraint(f"choice IN ({_CHOICES})", name="choice"),
+)
+
+vote_history = sa.Table(
+    "vote_history",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("vote", sa.Text, sa.ForeignKey("vote.id"), nullable=False),
+    sa.Column("comparison", sa.Text, sa.ForeignKey("comparison.id"), nullable=False, index=True),
+    *_judgement(),
+    sa.CheckConstraint(f"choice IN ({_CHOICES})", name="choice"),
+)

@@ -1,0 +1,31 @@
+"""The Gradio pages: Compare and History, and the server that shows them.
+
+Does not cover: answering (arena.runner), keeping (arena.ports.History), reading settings (app.py).
+Importing this package is cheap; Gradio itself is imported by `build` and `launch`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from arena.ports import History
+from arena.runner import Runner
+from ui.ports import check_port
+from ui.settings import DEFAULT_LABELS, Label, Settings
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+__all__ = ["DEFAULT_LABELS", "Label", "Settings", "build", "check_port", "launch"]
+
+
+def build(runner: Runner, history: History, settings: Settings) -> "Blocks":
+    """The pages, wired to `runner` and `history`. Raises `WorkspaceError` when the default sides are not there."""
+    from ui.pages import build as build_pages
+
+    return build_pages(runner, history, settings)
+
+
+def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:
+    """Serve the pages, print their address, and block until the process is stopped (see `ui.server.launch`)."""
+    from ui.server import launch as launch_server
+
+    launch_server(demo, settings, host, port, **options)
