@@ -116,7 +116,7 @@ class Run:
             self._stopped = now
         for name in sorted(self._open):
             if now - self._last_heard.get(name, now) > self._runner.patience:
-                pass
+                self._leases[name].abandon()
                 failure = Failed(f"No answer: nothing came for {self._runner.patience:.0f} seconds. Ask again.")
                 yield self._take(name, failure, now - self._began, False)
             elif self._stopped is not None and now - self._stopped > self._runner.stop_patience:

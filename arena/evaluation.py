@@ -1,0 +1,135 @@
+"""Runs a workspace's questions through contestants and counts; resumable.
+
+Accuracy may come from batches (`BatchAnswer`); latency always comes from answers taken one at a time. Every
+answer is appended to a file as it comes, keyed by what would change it, so a second run goes on where it was.
+"""
+
+import hashlib
+import json
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena.facts import Fact
+from arena.scoring import abstained, is_right
+
+BatchAnswer = Callable[[Sequence[str]], Sequence[str]]
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One wording of one fact. `split` is the row of the table that it counts in."""
+
+    fact: Fact
+    text: str
+    split: str
+
+
+SPLITS = ("trained wording", "held-out wording", "documents only", "unanswerable")
+
+
+def questions(facts: Sequence[Fact], limit: int | None = None) -> list[Asked]:
+    """What is asked: the first training wording and all held-out ones of trained facts, the held-out ones of the
+    others. Unanswerable questions with training wordings are left out: the tuned model has practised on them.
+    `limit` takes that many facts of each class."""
+    asked: list[Asked] = []
+    taken: dict[str, int] = {}
+    for fact in facts:
+        if fact.kind == "unanswerable" and fact.training:
+            continue
+        taken[fact.kind] = taken.get(fact.kind, 0) + 1
+        if limit is not None and taken[fact.kind] > limit:
+            continue
+        if fact.kind == "trained":
+            asked += [Asked(fact, text, "trained wording") for text in fact.training[:1]]
+        name = "held-out wording" if fact.kind == "trained" else fact.kind
+        asked += [Asked(fact, text, name) for text in fact.held_out]
+    return asked
+
+
+def good(asked: Asked, answer: str) -> bool:
+    """Right, or for an unanswerable question: abstained."""
+    if asked.fact.answerable:
+        return is_right(answer, asked.fact.accepted, asked.fact.rejected)
+    return abstained(answer)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contestant's line: (good, asked) by split, and the median seconds of its uncontended answers."""
+
+    contestant: str
+    counts: Mapping[str, tuple[int, int]]
+    median_latency: float | None
+    timed: int
+
+    def share(self, *splits: str) -> float | None:
+        """Good over asked, over these splits together."""
+        right = sum(self.counts.get(split, (0, 0))[0] for split in splits)
+        asked = sum(self.counts.get(split, (0, 0))[1] for split in splits)
+        return right / asked if asked else None
+
+
+class Notebook:
+    """Answers kept on disk, one JSON line each: (contestant, identity, question) -> answer."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: dict[str, str] = {}
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    row = json.loads(line)
+                    self._known[row["key"]] = row["answer"]
+                except (ValueError, KeyError):
+                    continue  # a line torn by a kill: that one question is asked again
+
+    def get(self, contestant: str, identity: Mapping[str, str], question: str) -> str | None:
+        return self._known.get(_key(contestant, identity, question))
+
+    def put(self, contestant: str, identity: Mapping[str, str], question: str, answer: str) -> None:
+        key = _key(contestant, identity, question)
+        self._known[key] = answer
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            row = {"key": key, "contestant": contestant, "question": question, "answer": answer}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _key(contestant: str, identity: Mapping[str, str], question: str) -> str:
+    whole = json.dumps([contestant, sorted(identity.items()), question])
+    return hashlib.sha256(whole.encode()).hexdigest()[:24]
+
+
+def measure_accuracy(
+    asked: Sequence[Asked], contestant: str, identity: Mapping[str, str], batch: BatchAnswer, notebook: Notebook
+) -> Iterator[int]:
+    """Answer what the notebook does not hold yet, yielding how many are done."""
+    todo = [item for item in asked if notebook.get(contestant, identity, item.text) is None]
+    done = len(asked) - len(todo)
+    yield done
+    for start in range(0, len(todo), BATCH):
+        part = todo[start : start + BATCH]
+        for item, answer in zip(part, batch([item.text for item in part]), strict=True):
+            notebook.put(contestant, identity, item.text, answer)
+        done += len(part)
+        yield done
+
+
+def tally(
+    asked: Sequence[Asked],
+    contestant: str,
+    identity: Mapping[str, str],
+    notebook: Notebook,
+    latencies: Sequence[float],
+) -> Row:
+    """Count what the notebook holds."""
+    counts: dict[str, tuple[int, int]] = {}
+    for item in asked:
+        answer = notebook.get(contestant, identity, item.text)
+        if answer is not None:
+            right, total = counts.get(item.split, (0, 0))
+            counts[item.split] = (right + good(item, answer), total + 1)
+    return Row(contestant, counts, statistics.median(latencies) if latencies else None, len(latencies))
