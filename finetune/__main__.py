@@ -11,10 +11,10 @@ from typing import Any
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-import typer  # noqa: E402
+import typer
 
-from arena.errors import ArenaError  # noqa: E402
-from finetune.settings import TrainingSettings  # noqa: E402
+from arena.errors import ArenaError
+from finetune.settings import TrainingSettings
 
 app = typer.Typer(add_completion=False, help="Train the adapters. A killed run goes on where it was: run it again.")
 READER_ROOM = Path(__file__).parent

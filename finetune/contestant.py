@@ -28,6 +28,10 @@ class ClosedBook:
     def identity(self) -> Mapping[str, str]:
         return {**self.model_identity, "prompt_version": PROMPT_VERSION}
 
+    def messages(self, text: str) -> list[dict[str, str]]:
+        """What the model sees of a first question; for measuring accuracy in batches."""
+        return closed_book_messages(text)
+
     def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
         yield Working()
         history = list(question.history)

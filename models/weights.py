@@ -154,7 +154,7 @@ def check_adapter(adapter: Path, base: dict[str, str]) -> dict[str, str]:
     if shape != base["shape"]:
         raise AdapterMismatch(
             f"The adapter in {adapter} was trained on {name} ({shape}); the base model here is "
-            f"{base['base_model']} ({base['shape']}). Train it again on this base, or set base_model = \"{name}\"."
+            f'{base["base_model"]} ({base["shape"]}). Train it again on this base, or set base_model = "{name}".'
         )
     found = {"adapter": adapter.name, "adapter_hash": hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}
     if trained.get("base_fingerprint") != base["base_fingerprint"]:

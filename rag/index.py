@@ -80,7 +80,9 @@ class Index:
     sentence_words: Lexicon = field(init=False)
 
     def __post_init__(self) -> None:
-        sentences = tuple(Sentence(text, number) for number, chunk in enumerate(self.chunks) for text in chunk.sentences)
+        sentences = tuple(
+            Sentence(text, number) for number, chunk in enumerate(self.chunks) for text in chunk.sentences
+        )
         object.__setattr__(self, "sentences", sentences)
         object.__setattr__(self, "chunk_words", Lexicon([chunk_text(chunk) for chunk in self.chunks]))
         object.__setattr__(self, "sentence_words", Lexicon(sentence_texts(self.chunks)))
@@ -113,7 +115,9 @@ def open_or_build(
     identity = fingerprint(workspace / "documents", embedder, settings)
     found = store.load(workspace / "index", identity)
     if isinstance(found, store.Stored):
-        report = Report("reused", "nothing changed", found.documents, *_sizes(found.chunks), found.skipped, _since(began))
+        report = Report(
+            "reused", "nothing changed", found.documents, *_sizes(found.chunks), found.skipped, _since(began)
+        )
         return Index(identity, embedder, settings, found.chunks, found.vectors, found.sentence_vectors, report)
     built = _build(workspace / "documents", embedder, settings, progress)
     refused = store.save(workspace / "index", identity, built)

@@ -77,7 +77,9 @@ def _kind(tag: Tag, text: str):  # type: ignore[no-untyped-def]
     if tag.name == "li":
         return "item"
     bold = tag.find(["strong", "b"])
-    if tag.name == "dt" or (bold and _text(bold) == text and len(text.split()) <= LONGEST_LEAD and text[-1] not in ".!"):
+    if tag.name == "dt" or (
+        bold and _text(bold) == text and len(text.split()) <= LONGEST_LEAD and text[-1] not in ".!"
+    ):
         return "lead"
     return "paragraph"
 

@@ -14,7 +14,24 @@ from rag.blocks import Block, Document
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
-ABBREVIATIONS = {"mr", "mrs", "ms", "dr", "prof", "st", "e.g", "i.e", "vs", "cf", "incl", "excl", "ca", "approx", "z.b", "d.h"}
+ABBREVIATIONS = {
+    "mr",
+    "mrs",
+    "ms",
+    "dr",
+    "prof",
+    "st",
+    "e.g",
+    "i.e",
+    "vs",
+    "cf",
+    "incl",
+    "excl",
+    "ca",
+    "approx",
+    "z.b",
+    "d.h",
+}
 BEFORE_NUMBERS = {
     *("no", "nos", "vol", "fig", "p", "pp", "max", "min", "tel", "ext", "art", "sec", "chap"),
     *("jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"),
@@ -84,7 +101,9 @@ def _asks(block: Block, text: str) -> bool:
 def _packed(
     blocks: Sequence[Block], max_tokens: int, count_tokens: CountTokens
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    units = [(number, piece) for number, block in enumerate(blocks) for piece in _pieces(block, max_tokens, count_tokens)]
+    units = [
+        (number, piece) for number, block in enumerate(blocks) for piece in _pieces(block, max_tokens, count_tokens)
+    ]
     sizes = count_tokens([piece for _, piece in units])
     text, sentences, total, last = "", list[str](), 0, -1
     for (number, piece), size in zip(units, sizes, strict=True):
@@ -119,7 +138,10 @@ def split_sentences(text: str) -> list[str]:
     parts, start = [], 0
     for found in BREAK.finditer(text):
         end = found.end("close")
-        if not _ends_sentence(text[start : found.start()], text[found.end()]) or len(text[start:end].split()) < SHORTEST:
+        if (
+            not _ends_sentence(text[start : found.start()], text[found.end()])
+            or len(text[start:end].split()) < SHORTEST
+        ):
             continue
         parts.append(text[start:end])
         start = found.end()

@@ -16,18 +16,21 @@ from sqlalchemy.pool import NullPool
 from storage.failures import BUSY_SECONDS
 
 
-def make_engine(path: Path, *, foreign_keys: bool = True) -> sa.Engine:
+def make_engine(path: Path, *, foreign_keys: bool = True, busy_seconds: float | None = None) -> sa.Engine:
     """An engine for an existing file. Transactions take the write lock at once, so that two that read and
     then write wait for each other instead of failing; `execution_options(readonly=True)` takes none.
+    `busy_seconds`: how long to wait for another's lock, BUSY_SECONDS where not given.
 
     No pool: opening costs a fraction of a millisecond, and a file deleted or replaced under a running server is
     noticed at the next statement, where a pooled connection would go on acknowledging votes into a deleted file.
     """
     address = path.absolute().as_uri() + "?mode=rw"  # never creates: a missing file is an error, not an empty one
 
+    patience = BUSY_SECONDS if busy_seconds is None else busy_seconds
+
     def connect() -> sqlite3.Connection:
         # isolation_level None: SQLAlchemy's events below, not the driver, begin transactions.
-        return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(address, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
 

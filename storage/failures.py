@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from arena.errors import StorageError
 
-BUSY_SECONDS = 5.0
+BUSY_SECONDS = 10.0
 """How long a statement waits for another program's lock before it gives up."""
 
 _ELSEWHERE = "or choose another place for the database"

@@ -24,6 +24,9 @@ from storage.migrate import upgrade
 LONGEST_FILTER = 2000
 """Characters of a text filter that count: as many as a prompt may have. SQLite refuses patterns over 50,000 bytes."""
 
+HEALTH_SECONDS = 0.5
+"""How long `check` waits for a lock: a health check has to answer."""
+
 BATCH = 1000
 """Comparisons loaded by one statement; SQLite takes at most 32,766 parameters."""
 
@@ -72,6 +75,7 @@ class DatabaseHistory:
         self.path = path
         self.engine = make_engine(path)
         self._reading = self.engine.execution_options(readonly=True)
+        self._checking = make_engine(path, busy_seconds=HEALTH_SECONDS)
         # SQLite lets writers poll for its lock; our own threads wait in line, which is faster and fair.
         self._one_writer = threading.Lock()
 
@@ -142,7 +146,7 @@ class DatabaseHistory:
     def check(self) -> str:
         """ "ready", or why nothing can be saved now: tries a write and takes it back."""
         try:
-            with told(self.path), self.engine.connect() as connection:
+            with told(self.path), self._checking.connect() as connection:
                 connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
                 connection.rollback()
         except StorageError as error:

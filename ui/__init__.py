@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from arena.ports import History
 from arena.runner import Runner
+from ui import quick_gradio
 from ui.ports import check_port
 from ui.settings import DEFAULT_LABELS, Label, Settings
 
 if TYPE_CHECKING:
     from gradio import Blocks
+
+quick_gradio.prepare()
 
 __all__ = ["DEFAULT_LABELS", "Label", "Settings", "build", "check_port", "launch"]
 

@@ -9,7 +9,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 
 from arena.answer import Answer
@@ -45,6 +45,8 @@ class Asking:
         self._comparison = comparison
         self._run: Run | None = None
         self._stopped_at: float | None = None
+        self._final: Comparison | None = None
+        self._ending = threading.Lock()
         self._news: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     @property
@@ -57,19 +59,26 @@ class Asking:
 
     @property
     def comparison(self) -> Comparison:
-        """The comparison with the answers so far; once it is over, none of them is still open."""
-        run = self._run
-        answers: Mapping[str, Answer] = run.answers() if run is not None else self._comparison.answers
-        if self.over:
-            answers = _closed(answers, self._comparison)
-        return self._comparison.with_answers(answers)
+        """The comparison with the answers so far; once it is over, none of them is still open. It then stays
+        as it was: a word that comes too late must not open a vote on names that were already shown."""
+        with self._ending:
+            if self._final is not None:
+                return self._final
+            over, run = self.over, self._run
+            answers: Mapping[str, Answer] = run.answers() if run is not None else {}
+            if over:
+                answers = _closed(answers, self._comparison)
+            comparison = self._comparison.with_answers(answers)
+            if over:
+                self._final = comparison
+            return comparison
 
     def start(self) -> "Asking":
         """Begin in a thread of its own."""
         threading.Thread(target=self._follow, daemon=True, name=f"asking-{self._comparison.id[:8]}").start()
         return self
 
-    async def frames(self) -> AsyncIterator[None]:
+    async def frames(self) -> AsyncGenerator[None, None]:
         """Wakes the page whenever there is news, at most every FRAME and at least every HEARTBEAT seconds.
         Ends when it is over; whoever leaves early stops it."""
         news = asyncio.Event()

@@ -146,7 +146,7 @@ def passages_html(passages: Sequence[Passage] | None) -> str:
     if not passages:
         return '<div class="passages"><h3>Passages</h3><p class="nothing">Nothing was found in the documents.</p></div>'
     items = "".join(f"<li>{_passage_html(passage)}</li>" for passage in passages)
-    return f'<div class="passages"><h3>Passages it used</h3><ol>{items}</ol></div>'
+    return f'<div class="passages"><h3>Passages from the documents</h3><ol>{items}</ol></div>'
 
 
 def _passage_html(passage: Passage) -> str:
@@ -154,7 +154,7 @@ def _passage_html(passage: Passage) -> str:
     used = "".join(f'<q dir="auto">{escaped(sentence)}</q>' for sentence in passage.used)
     return (
         f"<details><summary><b>{escaped(passage.document)}</b>{location} "
-        f'<span class="score">score {passage.score:.2f}</span></summary>'
+        f'<span class="score">· score {passage.score:.2f}</span></summary>'
         f'<div class="passage" dir="auto">{escaped(passage.text)}</div></details>{used}'
     )
 
@@ -182,7 +182,8 @@ def earlier_html(turns: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
         for question, said in turns
     )
     plural = "question" if len(turns) == 1 else "questions"
-    return f'<details class="earlier"><summary>Earlier in this conversation: {len(turns)} {plural}</summary>{body}</details>'
+    summary = f"<summary>Earlier in this conversation: {len(turns)} {plural}</summary>"
+    return f'<details class="earlier">{summary}{body}</details>'
 
 
 def histories_html(histories: Mapping[str, Sequence[Turn]], settings: Settings) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from arena.answer import Answer
 from arena.comparison import Comparison, Vote
 from ui import render
+from ui.markdown import without_citations
 from ui.session import Session, chosen_name
 from ui.settings import Settings
 
@@ -153,7 +154,7 @@ def _earlier(session: Session, settings: Settings) -> str:
             answer = comparison.answers.get(name, Answer(name))
             # While names are hidden, earlier ones would tell whose voice this is.
             who = f"Answer {letter}" if session.hidden else settings.label(name).name
-            text = answer.text if not session.hidden else render.without_citations(answer.text)
+            text = answer.text if not session.hidden else without_citations(answer.text)
             said.append((who, text))
         turns.append((comparison.question, said))
     return render.earlier_html(turns)

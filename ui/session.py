@@ -96,13 +96,16 @@ class Session:
         self.asking = Asking(runner, history, pending).start()
         return self.asking
 
-    def stop(self) -> None:
-        """End the question, queued or running. What is there of the answers stays."""
+    def stop(self) -> str:
+        """End the question, queued or running; what is there of the answers stays. Returns the prompt of a
+        question that had not begun, so that it can be asked again."""
+        pending, self.pending = self.pending, None
         if self.asking is not None:
             self.asking.stop.set()
-        if self.pending is not None:
-            self.pending = None
-            self.notice = "Stopped before it began."
+        if pending is None:
+            return ""
+        self.notice = "Stopped before it began."
+        return pending.question
 
     def clear(self) -> None:
         """A new conversation."""

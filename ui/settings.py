@@ -16,7 +16,7 @@ class Label:
 
 DEFAULT_LABELS: Mapping[str, Label] = {
     "fine-tuned": Label(
-        "Fine-tuned model", "Has studied the documents beforehand and now answers from memory, without looking."
+        "Fine-tuned", "Has studied the documents beforehand and now answers from memory, without looking."
     ),
     "rag": Label("RAG", "Looks the question up in the documents first, then answers from the passages it found."),
     "base": Label("Base model", "The same model untouched: it has neither studied the documents nor can look at them."),

@@ -49,7 +49,8 @@ def test_the_vote_history_is_append_only_by_the_database_itself(history: Databas
 
 
 def test_of_sixteen_threads_voting_at_once_none_is_lost_or_doubled(history: DatabaseHistory) -> None:
-    comparisons = [pair(f"question {number}", number) for number in range(5)]
+    servers = [history, open_history(history.path)]  # what holds between threads must hold between processes
+    comparisons = [pair(f"question {number}", number) for number in range(3)]
     for compared in comparisons:
         history.save(compared)
     together = threading.Barrier(16)
@@ -57,7 +58,7 @@ def test_of_sixteen_threads_voting_at_once_none_is_lost_or_doubled(history: Data
     def vote(number: int) -> None:
         together.wait()
         for compared in comparisons:
-            history.cast(vote_on(compared, f"person {number // 2}", random.choice(list(Choice))))
+            servers[number % 2].cast(vote_on(compared, f"person {number // 2}", random.choice(list(Choice))))
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(vote, range(16)))
@@ -69,6 +70,17 @@ def test_of_sixteen_threads_voting_at_once_none_is_lost_or_doubled(history: Data
         assert len(casts) == 16
         last = {cast.annotator: cast for cast in casts}
         assert set(last.values()) == set(history.votes(compared.id))
+
+
+def test_a_writer_holds_the_lock_from_its_first_read_and_a_reader_never(history: DatabaseHistory) -> None:
+    with closing(sqlite3.connect(history.path, isolation_level=None, timeout=0)) as other:
+        with history.engine.begin() as connection:
+            connection.execute(sa.select(tables.vote)).all()
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("BEGIN IMMEDIATE")
+        with history.engine.connect().execution_options(readonly=True) as connection:
+            connection.execute(sa.select(tables.vote)).all()
+            other.execute("BEGIN IMMEDIATE")
 
 
 def test_the_same_comparison_saved_by_many_threads_is_there_once(history: DatabaseHistory) -> None:

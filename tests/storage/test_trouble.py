@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def refusal(error: pytest.ExceptionInfo[StorageError], path: Path) -> str:
     return str(error.value)
 
 
-def test_a_locked_database_says_so(history: DatabaseHistory, impatient: None) -> None:
+def test_a_locked_database_says_so(impatient: None, history: DatabaseHistory) -> None:
     history.save(pair("before"))
     with closing(sqlite3.connect(history.path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -42,6 +43,14 @@ def test_a_locked_database_says_so(history: DatabaseHistory, impatient: None) ->
         assert "locked" in history.check()
     assert history.check() == "ready"
     assert [one.question for one in history.recent()] == ["before"]
+
+
+def test_a_health_check_does_not_wait_out_a_lock(history: DatabaseHistory) -> None:
+    with closing(sqlite3.connect(history.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        assert "locked" in history.check()
+        assert time.monotonic() - began < 5
 
 
 def test_a_short_lock_is_waited_out(history: DatabaseHistory) -> None:

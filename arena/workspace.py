@@ -1,0 +1,90 @@
+"""A workspace folder: what lies where in it, and its `workspace.toml`. Reads settings, never writes them."""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from arena.errors import WorkspaceError
+
+TABLES = {"name", "base_model", "embedder", "database", "examples", "rag", "generation", "adapters"}
+
+TEMPLATE = """# Settings of this workspace; what is not named keeps its default.
+name = "{name}"
+
+# Prompts offered on the page; add one that your documents do not answer.
+examples = []
+
+# base_model = "HuggingFaceTB/SmolLM2-135M-Instruct"   # a Hub name or a folder
+# database = "sqlite:///arena.sqlite"
+
+[rag]
+# generator = "reader"   # or "base"
+"""
+
+ADVICE = """{path} is laid out:
+  documents/       put your documents here: .md .html .pdf .docx .txt
+  questions.jsonl  one JSON object a line: id, class, document, questions, answer, accepted (README, "Bring your own")
+  workspace.toml   name, example prompts, settings
+Then: python -m finetune train {path}     train the fine-tuned side on your questions
+      python app.py --workspace {path}    compare"""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths and settings. `settings` is workspace.toml as read, checked for unknown names only."""
+
+    path: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.settings.get("name") or self.path.resolve().name)
+
+    @property
+    def documents(self) -> Path:
+        return self.path / "documents"
+
+    @property
+    def questions(self) -> Path:
+        return self.path / "questions.jsonl"
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        return tuple(str(text) for text in self.settings.get("examples", ()))
+
+    def table(self, name: str) -> dict[str, Any]:
+        value = self.settings.get(name, {})
+        if not isinstance(value, dict):
+            raise WorkspaceError(f"{self.path / 'workspace.toml'}: {name} is {value!r}; it must be a table [{name}].")
+        return value
+
+
+def open_workspace(path: Path) -> Workspace:
+    """Read a workspace.
+
+    Raises:
+        WorkspaceError: no such folder, workspace.toml is not TOML, or holds an unknown name.
+    """
+    if not path.is_dir():
+        raise WorkspaceError(f"No workspace at {path}: make one with `python app.py new {path}`.")
+    file = path / "workspace.toml"
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"{file} cannot be read: {error}. Correct it, or delete it for the defaults.") from error
+    for name in settings:
+        if name not in TABLES:
+            raise WorkspaceError(f"{file}: '{name}' is not a setting; there are {', '.join(sorted(TABLES))}.")
+    return Workspace(path, settings)
+
+
+def create_workspace(path: Path) -> str:
+    """Lay out an empty workspace and return what to put where. Nothing that exists is touched."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise WorkspaceError(f"{path} is there already and not empty: choose another place.")
+    (path / "documents").mkdir(parents=True)
+    (path / "adapters").mkdir()
+    (path / "questions.jsonl").touch()
+    (path / "workspace.toml").write_text(TEMPLATE.format(name=path.resolve().name.replace('"', "")), encoding="utf-8")
+    return ADVICE.format(path=path)

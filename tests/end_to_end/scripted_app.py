@@ -1,0 +1,104 @@
+"""The real pages and server over scripted contestants, as a process of its own: `python -m ... PORT [SECONDS]`.
+
+For the browser tests that need answers of a known length, failures, or a queue. What the contestants do is
+read from the question: "slow" takes about 20 seconds, "fail" makes RAG fail, "beacon" answers with hostile
+markup. The history is in memory.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import ui
+from arena.contestant import StopSignal
+from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Token, Working
+from arena.loading import State
+from arena.question import Question
+from arena.runner import Runner
+from tests.fakes import FakeHistory
+
+HOSTILE = (
+    "Look: ![x](http://beacon.invalid/leak.png) <img src='http://beacon.invalid/raw.png'> "
+    "<script>window.hacked = 1</script> {{value}} ${1+1} <b onclick='window.hacked=1'>bold</b>"
+)
+RAG_ANSWER = "According to the manual, the Fernlight 200 draws **11 watts** in normal operation [1]."
+PASSAGES = (
+    Passage(
+        "controllers/fernlight-200-300.html",
+        "Technical data > Power",
+        "Both models run on 24 volts. The Fernlight 200 draws 11 watts in normal operation. The larger one draws more.",
+        0.83,
+        ("The Fernlight 200 draws 11 watts in normal operation.",),
+    ),
+    Passage(
+        "controllers/service-manual.pdf", "page 3", "<img src=http://beacon.invalid/p.png> Measure the load.", 0.41
+    ),
+)
+
+
+@dataclass
+class Scripted:
+    """Writes one of two sentences, a word at a time."""
+
+    name: str
+    device: str = "cpu"
+    retrieves: bool = False
+    identity: Mapping[str, str] = field(default_factory=lambda: {"model": "scripted"})
+
+    def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
+        yield Working("searching the documents" if self.retrieves else "answering")
+        if self.retrieves:
+            stop.wait(0.3)
+            yield Retrieved(PASSAGES)
+            stop.wait(0.5)
+            if "fail" in question.text:
+                yield Failed("The generator ran out of memory: ask a shorter question.")
+                return
+        pause = 0.4 if "slow" in question.text else 0.03
+        words = self._words(question)
+        if question.history:
+            yield Note(f"saw {len(question.history)} earlier question" + ("s" if len(question.history) > 1 else ""))
+        for word in words:
+            if stop.is_set():
+                yield Finished(reason="stopped")
+                return
+            yield Token(word + " ")
+            stop.wait(pause)
+        yield Finished(prompt_tokens=42, answer_tokens=len(words))
+
+    def _words(self, question: Question) -> list[str]:
+        if "beacon" in question.text:
+            return HOSTILE.split(" ")
+        if self.retrieves:
+            return RAG_ANSWER.split(" ")
+        words = f"The {self.name} answer: the Fernlight 200 draws 11 watts.".split(" ")
+        return words * 6 if "slow" in question.text else words
+
+
+def main(port: int, loading_seconds: float) -> None:
+    """Serve until killed."""
+    names = ("fine-tuned", "rag", "base")
+    runner = Runner({name: Scripted(name, retrieves=name == "rag") for name in names})
+    history = FakeHistory()
+    ready_at = time.monotonic() + loading_seconds
+
+    def status() -> dict[str, State]:
+        ready = time.monotonic() >= ready_at
+        model = State("ready", "models: ready") if ready else State("loading", "loading base model…")
+        return {"models": model, "index": State("ready", "index: ready"), "database": State("ready", "database: ready")}
+
+    settings = ui.Settings(
+        workspace="Fernlight",
+        example_prompts=("How many watts does the Fernlight 200 draw?", "Who founded the company?"),
+        status=status,
+        code_version="test",
+        generator="RAG answers are written by a script.",
+    )
+    ui.launch(ui.build(runner, history, settings), settings, port=port, block=False)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)

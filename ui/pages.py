@@ -1,0 +1,68 @@
+"""The pages put together: heading, state of loading, the Compare and the History tab, and what happens on load."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from arena.errors import WorkspaceError
+from arena.ports import History
+from arena.runner import Runner
+from ui import compare, render
+from ui import history as history_page
+from ui.session import Session
+from ui.settings import Settings
+
+LEAVE_PERMALINK = """() => {
+  const address = new URL(window.location);
+  if (address.searchParams.has('comparison')) {
+    address.searchParams.delete('comparison');
+    window.history.replaceState(null, '', address);
+  }
+}"""
+
+
+def build(runner: Runner, history: History, settings: Settings) -> gr.Blocks:
+    """The app as Gradio blocks, not yet served."""
+    for side in (settings.left, settings.right):
+        if side not in runner.contestants:
+            raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
+    compare_page = compare.Compare(runner, history, settings)
+    stored = history_page.HistoryPage(history, settings)
+    demo = gr.Blocks(title="Fine-tuning or RAG?", analytics_enabled=False, delete_cache=(3600, 3600))
+    with demo:
+        session = gr.State(None, delete_callback=_leave)
+        stored_name = gr.BrowserState("", storage_key="arena.annotator", secret="arena.annotator")
+        gr.HTML(render.title_html(settings), elem_id="title", js_on_load=None)
+        status = gr.HTML(render.status_html(settings.status()), elem_id="status", js_on_load=None)
+        with gr.Tabs(elem_id="pages") as tabs:
+            with gr.Tab("Compare", id="compare") as compare_tab:
+                asking = compare.lay_out(runner, settings)
+            with gr.Tab("History", id="history") as history_tab:
+                reading = history_page.lay_out()
+        gr.HTML(render.footer_html(settings), elem_id="about", js_on_load=None)
+        timer = gr.Timer(2.0)
+        compare.wire(compare_page, asking, session, stored_name)
+        history_page.wire(stored, reading, history_tab)
+        compare_tab.select(None, None, None, js=LEAVE_PERMALINK, api_visibility="private")
+        timer.tick(compare_page.status, None, [status, timer], **compare.HIDDEN)
+        demo.load(compare_page.greet, stored_name, [session, asking.name, stored_name], **compare.HIDDEN)
+        demo.load(compare_page.status, None, [status, timer], **compare.HIDDEN)
+        demo.load(_follow_permalink(stored), None, [tabs, reading.recent, *reading.opened], **compare.HIDDEN)
+    return demo
+
+
+def _follow_permalink(page: history_page.HistoryPage) -> Callable[[gr.Request], list[Any]]:
+    def follow(request: gr.Request) -> list[Any]:
+        """Open what `?comparison=` names, on the History tab."""
+        comparison_id = dict(request.query_params).get("comparison", "") if request else ""
+        if not comparison_id:
+            return [gr.skip() for _ in range(11)]
+        return [gr.Tabs(selected="history"), page.find(""), *page.open(comparison_id)]
+
+    return follow
+
+
+def _leave(session: Session | None) -> None:
+    if session is not None:
+        session.stop()

@@ -1,0 +1,134 @@
+"""Serves the pages: port, headers, health, and what of Gradio we do not want is switched off."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from ui.ports import check_port, port_taken
+from ui.settings import Settings
+from ui.theme import theme
+
+HERE = Path(__file__).parent
+
+MAX_WAITING = 512
+"""Events waiting in all of Gradio's queues together; a full queue refuses votes too, so it is generous."""
+
+# Gradio compiles its templates in the browser, hence 'unsafe-eval'. Nothing loads from or sends to elsewhere.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self' https://huggingface.co https://*.hf.space",
+    ]
+)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class SecurityHeaders:
+    """Adds headers to every response. Plain ASGI: Starlette's own base class would hold up the streams."""
+
+    HEADERS = [
+        (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+    ]
+
+    def __init__(self, app: Asgi) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self.HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def health(settings: Settings) -> Callable[[Request], JSONResponse]:
+    """The /healthz answer: 200 once the page is up; `ready` once everything has loaded."""
+
+    # Not a coroutine: Starlette then asks in a thread, and a slow database cannot hold up the pages.
+    def healthz(request: Request) -> JSONResponse:
+        states = settings.status()
+        parts = {name: {"status": state.status, "detail": state.detail} for name, state in states.items()}
+        ready = all(state.status == "ready" for state in states.values())
+        return JSONResponse({"ok": True, "ready": ready, "version": settings.code_version, "parts": parts})
+
+    return healthz
+
+
+def launch(
+    demo: gr.Blocks,
+    settings: Settings,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    *,
+    auth: Any = None,
+    root_path: str | None = None,
+    ready: Callable[[], object] | None = None,
+    block: bool = True,
+) -> None:
+    """Serve and print the address; with `block`, until the process is interrupted.
+
+    `ready` is called once the page is up: heavy loading that starts there cannot hold the page up.
+
+    Raises:
+        ArenaError: the port is taken or the host is not this machine's.
+    """
+    check_port(host, port)
+    demo.queue(api_open=False, max_size=MAX_WAITING)
+    try:
+        demo.launch(
+            server_name=host,
+            server_port=port,
+            auth=auth,
+            root_path=root_path,
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=False,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            mcp_server=False,
+            share=False,
+            pwa=False,
+            theme=theme(),
+            css=(HERE / "style.css").read_text(encoding="utf-8"),
+            js=(HERE / "page.js").read_text(encoding="utf-8"),
+            app_kwargs={
+                "openapi_url": None,
+                "docs_url": None,
+                "redoc_url": None,
+                "middleware": [Middleware(SecurityHeaders)],
+                "routes": [Route("/healthz", health(settings))],
+            },
+        )
+    except OSError as error:
+        raise port_taken(host, port) from error
+    print(
+        f"Open http://{'localhost' if host == '0.0.0.0' else host}:{port} (workspace {settings.workspace})", flush=True
+    )
+    if ready is not None:
+        ready()
+    if block:
+        demo.block_thread()

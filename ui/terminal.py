@@ -1,0 +1,139 @@
+"""The commands' output: one comparison in a terminal, and the evaluation's table. Does not make contestants."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from arena.answer import Answer
+from arena.comparison import Comparison
+from arena.evaluation import SPLITS, Asked, BatchAnswer, Notebook, Row, measure_accuracy, tally
+from arena.events import Waiting
+from arena.ports import History
+from arena.question import Question, checked_prompt
+from arena.runner import Runner
+
+Ask = Callable[[str, str], Answer]
+"""(contestant, question) -> its answer, taken alone: for latency."""
+
+
+def ask_once(
+    runner: Runner, history: History, question: str, versions: Mapping[str, str], as_json: bool
+) -> dict[str, Answer]:
+    """Run one comparison of the two default sides, save it, print it."""
+    text = checked_prompt(question)
+    console, errors = Console(), Console(stderr=True)
+    comparison = Comparison(text, "fine-tuned", "rag", blind=False, asked_by="command line", versions=dict(versions))
+    history.save(comparison)
+    stop = threading.Event()
+    run = runner.start({name: Question(text) for name in (comparison.left, comparison.right)}, stop)
+    told = ""
+    try:
+        for stamped in run:
+            if isinstance(stamped.event, Waiting) and stamped.event.reason != told:
+                told = stamped.event.reason
+                errors.print(f"[dim]{told}[/dim]")
+    except KeyboardInterrupt:
+        stop.set()
+    answers = run.answers()
+    history.save(comparison.with_answers(answers))
+    if as_json:
+        everything = {"comparison": comparison.id, "question": text}
+        everything["answers"] = {name: as_data(answer) for name, answer in answers.items()}  # type: ignore[assignment]
+        console.print_json(json.dumps(everything, default=str))
+    else:
+        for name, answer in answers.items():
+            print_answer(console, name, answer)
+    return answers
+
+
+def as_data(answer: Answer) -> dict[str, Any]:
+    """An answer as plain data, tokens per second included."""
+    data = asdict(answer)
+    data["timings"]["tokens_per_second"] = answer.timings.tokens_per_second
+    return data
+
+
+def print_answer(console: Console, name: str, answer: Answer) -> None:
+    """Name, text or failure, and the clock."""
+    console.rule(name, align="left")
+    console.print(Text(answer.failure or answer.text or "(no text)", style="red" if answer.failure else ""))
+    timings = answer.timings
+    parts = [
+        f"{label} {value:.2f} s"
+        for label, value in (
+            ("queue", timings.queue),
+            ("retrieval", timings.retrieval),
+            ("first token", timings.first_token),
+            ("total", timings.total),
+        )
+        if value is not None
+    ]
+    if timings.tokens_per_second:
+        parts.append(f"{timings.tokens_per_second:.0f} tokens/s")
+    parts.append(f"{timings.prompt_tokens} prompt and {timings.answer_tokens} answer tokens")
+    if timings.contended:
+        parts.append("contended: something else used the machine")
+    console.print(Text(" · ".join(parts), style="dim"))
+    for passage in answer.passages or ():
+        console.print(Text(f"  {passage.score:.2f}  {passage.document}, {passage.location}", style="dim"))
+
+
+def evaluate_all(
+    asked: Sequence[Asked],
+    batches: Mapping[str, tuple[Mapping[str, str], BatchAnswer]],
+    ask: Ask,
+    notebook: Notebook,
+    timed: int,
+    as_json: bool,
+) -> list[Row]:
+    """Measure each contestant (identity, batch answerer by name) and print the table.
+
+    `timed` questions, spread over the set, are asked again one at a time for latency; contended ones are dropped.
+    """
+    rows = []
+    errors = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors) as progress:
+        for name, (identity, batch) in batches.items():
+            task = progress.add_task(f"{name}: accuracy", total=len(asked))
+            for done in measure_accuracy(asked, name, identity, batch, notebook):
+                progress.update(task, completed=done)
+            sample = list(asked)[:: max(1, len(asked) // timed)][:timed] if timed else []
+            task = progress.add_task(f"{name}: latency", total=len(sample))
+            latencies = []
+            for item in sample:
+                answer = ask(name, item.text)
+                if answer.timings.total is not None and not answer.timings.contended:
+                    latencies.append(answer.timings.total)
+                progress.advance(task)
+            rows.append(tally(asked, name, identity, notebook, latencies))
+    if as_json:
+        Console().print_json(json.dumps([asdict(row) for row in rows]))
+    else:
+        Console().print(table(rows))
+    return rows
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Shares in per cent with what they rest on."""
+    result = Table(title="Right answers; for unanswerable questions: abstained")
+    for heading in ("contestant", *SPLITS, "all held-out, answerable", "median seconds"):
+        result.add_column(heading)
+    for row in rows:
+        cells = [_share(row, split) for split in SPLITS]
+        latency = "-" if row.median_latency is None else f"{row.median_latency:.2f} ({row.timed} alone)"
+        result.add_row(row.contestant, *cells, _share(row, "held-out wording", "documents only"), latency)
+    return result
+
+
+def _share(row: Row, *splits: str) -> str:
+    share = row.share(*splits)
+    total = sum(row.counts.get(split, (0, 0))[1] for split in splits)
+    return "-" if share is None else f"{share:.1%} of {total}"
