@@ -80,7 +80,7 @@ class Parts:
         if name not in self._contestants:
             raise ArenaError(f"No contestant '{name}': there are {', '.join(self._contestants)}.")
         contestant, engine = self.contestant(name), self.engine.value()
-        adapter = contestant.model.adapter
+        adapter = self.generator if name == "rag" else name
 
         def answers(texts: Sequence[str]) -> Sequence[str]:
             prompts = [contestant.messages(text) for text in texts]
@@ -147,7 +147,7 @@ class Parts:
 
         model, identity = self._chat_model(self.generator, report)
         follow(self.index, report)
-        return RagContestant(self.index.value(), model, identity, device=LOCAL)
+        return RagContestant(self.index.value(), model, identity, LOCAL)
 
 
 def follow(loading: Loading[Any], report: Report) -> None:

@@ -17,6 +17,7 @@ from arena.errors import ArenaError
 from finetune.settings import TrainingSettings
 
 app = typer.Typer(add_completion=False, help="Train the adapters. A killed run goes on where it was: run it again.")
+WORKSPACE = typer.Argument(..., help="The workspace folder, for example: demo")
 READER_ROOM = Path(__file__).parent
 
 
@@ -26,7 +27,7 @@ def say(text: str) -> None:
 
 @app.command()
 def train(
-    workspace: Path = typer.Argument(..., help="The workspace folder, for example: demo"),
+    workspace: Path = WORKSPACE,
     epochs: int = 5,
     learning_rate: float = 1e-3,
     seed: int = 42,
@@ -59,7 +60,7 @@ def train(
 
 
 @app.command()
-def reader(epochs: int = 5, learning_rate: float = 6e-4, seed: int = 42, base_model: str = "") -> None:
+def reader(epochs: int = 2, learning_rate: float = 6e-4, seed: int = 42, base_model: str = "") -> None:
     """Train the reader adapter on invented passages that are in no workspace."""
     from finetune.check import reading_accuracy
     from finetune.reader import RECORDS, load_records, reader_rows, reader_samples, split

@@ -70,11 +70,11 @@ class SentenceEmbedder(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """LangChain's name for `encode`."""
-        return self.encode(texts).tolist()
+        return [[float(value) for value in row] for row in self.encode(texts)]
 
     def embed_query(self, text: str) -> list[float]:
         """LangChain's name for `encode` of one text."""
-        return self.encode([text])[0].tolist()
+        return self.embed_documents([text])[0]
 
 
 def open_embedder(path: Path | None = None) -> SentenceEmbedder:

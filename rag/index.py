@@ -63,7 +63,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Index:
-    """`vectors` searches the chunks by inner product; `sentence_vectors` has one unit row per sentence.
+    """`vectors` searches the chunks by inner product; `sentence_vectors` has one row per sentence.
 
     `identity` is the hash of everything that went in: equal identities give equal answers.
     """
@@ -72,7 +72,7 @@ class Index:
     embedder: Embedder
     settings: Settings
     chunks: tuple[Chunk, ...]
-    vectors: faiss.IndexFlatIP
+    vectors: faiss.Index
     sentence_vectors: numpy.ndarray
     report: Report
     sentences: tuple[Sentence, ...] = field(init=False)
@@ -85,17 +85,12 @@ class Index:
         )
         object.__setattr__(self, "sentences", sentences)
         object.__setattr__(self, "chunk_words", Lexicon([chunk_text(chunk) for chunk in self.chunks]))
-        object.__setattr__(self, "sentence_words", Lexicon(sentence_texts(self.chunks)))
+        object.__setattr__(self, "sentence_words", Lexicon([sentence.text for sentence in sentences]))
 
 
 def chunk_text(chunk: Chunk) -> str:
     """What is embedded and matched for a chunk: without its headings a paragraph may not name its subject."""
     return f"{chunk.context}\n{chunk.text}"
-
-
-def sentence_texts(chunks: Sequence[Chunk]) -> list[str]:
-    """The same for each sentence, in order."""
-    return [f"{chunk.context}: {sentence}" for chunk in chunks for sentence in chunk.sentences]
 
 
 def open_or_build(
@@ -132,7 +127,8 @@ def open_or_build(
 def fingerprint(documents: Path, embedder: Embedder, settings: Settings) -> str:
     """Hash of names and contents of all files, the embedder, and the settings that shape the index."""
     digest = hashlib.sha256()
-    shape = [FORMAT, embedder.identity, settings.chunk_tokens, settings.max_file_megabytes]
+    shape: list[object] = [FORMAT, embedder.identity, settings.chunk_tokens, settings.max_file_megabytes]
+    shape += [settings.in_context_weight, settings.in_passage_weight]
     digest.update(json.dumps(shape).encode())
     for name, path in document_files(documents):
         try:
@@ -151,12 +147,30 @@ def _build(documents: Path, embedder: Embedder, settings: Settings, progress: Pr
         for document in loaded.documents
         for chunk in split_document(document, settings.chunk_tokens, embedder.count_tokens)
     )
-    chunk_texts, inner = [chunk_text(chunk) for chunk in chunks], sentence_texts(chunks)
-    encoded = _encode([*chunk_texts, *inner], embedder, progress)
-    vectors = faiss.IndexFlatIP(encoded.shape[1] or 1)
-    if chunks:
-        vectors.add(encoded[: len(chunks)])
-    return store.Stored(chunks, vectors, encoded[len(chunks) :], loaded.skipped, len(loaded.documents))
+    held = [(number, text) for number, chunk in enumerate(chunks) for text in chunk.sentences]
+    encoded = _encode(
+        [
+            *(chunk_text(chunk) for chunk in chunks),
+            *(text for _, text in held),
+            *(f"{chunks[number].context}: {text}" for number, text in held),
+        ],
+        embedder,
+        progress,
+    )
+    whole, alone, in_context = numpy.split(encoded, [len(chunks), len(chunks) + len(held)])
+    vectors = faiss.IndexFlatIP(encoded.shape[1])
+    vectors.add(whole)
+    mixed = _mixed(alone, in_context, whole[[number for number, _ in held]], settings)
+    return store.Stored(chunks, vectors, mixed, loaded.skipped, len(loaded.documents))
+
+
+def _mixed(
+    alone: numpy.ndarray, in_context: numpy.ndarray, passages: numpy.ndarray, settings: Settings
+) -> numpy.ndarray:
+    """One vector per sentence whose product with a question is the weighted mean of three cosines: of the
+    sentence, of it under its headings, of its passage. Not made unit length again, so that the mean holds."""
+    context, passage = settings.in_context_weight, settings.in_passage_weight
+    return (alone + context * in_context + passage * passages) / (1 + context + passage)
 
 
 def _encode(texts: Sequence[str], embedder: Embedder, progress: Progress) -> numpy.ndarray:

@@ -40,7 +40,7 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted: save it without a password")
         pages = [_lines(page) for page in reader.pages]
-        title = str((reader.metadata or {}).get("/Title") or "")
+        title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
     except Exception as error:

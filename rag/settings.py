@@ -13,25 +13,35 @@ Generator = Literal["reader", "base"]
 class Settings:
     """The weights are chosen with `python -m rag measure` on the demo's trained facts, checked on the others.
 
-    `passages`: how many of the best passages sentences are taken from, besides the best sentences of all.
-    `sentences`: how many the model is shown; a small reader reads fewer better.
+    `passages`, `sentences`: a sentence may be chosen when it stands in one of that many best passages, or is
+    itself among the nearest; that many sentences are shown to the model. A small reader reads fewer better.
     `generator`: which prompt the model was made for: the trained reader's or the plain one.
-    `abstain_below`: a best sentence that scores lower is not shown to the model at all.
+    `abstain_below`: when the best sentence scores lower, the model is not asked. It only catches questions that
+    have nothing to do with the documents: near misses score as high as answerable questions, so they are the
+    reader's job.
     `context_tokens`: prompt and answer together; `answer_tokens` of them are kept free for the answer.
     `chunk_tokens`: word pieces of a chunk; the embedder cuts off at 256, title and headings included.
+    `dense_weight`: meaning against words when passages are ranked. `in_context_weight`, `in_passage_weight`: what
+    a sentence's vector takes over from the sentence under its headings and from its passage, itself counting 1.
+    `passage_words_weight`, `overlap_weight`: words of the passage and of the sentence, against the vector's 1.
+    `bridges`: how many of the sentences are chosen for sharing rare words with the best one, for questions
+    whose answer takes two steps; `bridge_weight`: how much those words count.
     """
 
     passages: int = 8
     sentences: int = 5
     generator: Generator = "reader"
-    abstain_below: float = 0.25
+    abstain_below: float = 0.28
     context_tokens: int = 2048
     answer_tokens: int = 128
     chunk_tokens: int = 180
-    dense_weight: float = 0.5
-    overlap_weight: float = 0.3
-    passage_weight: float = 0.1
-    bridge_weight: float = 0.0
+    dense_weight: float = 0.7
+    in_context_weight: float = 0.6
+    in_passage_weight: float = 0.5
+    passage_words_weight: float = 0.12
+    overlap_weight: float = 0.09
+    bridges: int = 1
+    bridge_weight: float = 0.05
     max_file_megabytes: int = 50
 
     def __post_init__(self) -> None:
@@ -40,6 +50,8 @@ class Settings:
         for name in ("passages", "sentences", "context_tokens", "answer_tokens", "chunk_tokens", "max_file_megabytes"):
             if getattr(self, name) < 1:
                 raise WorkspaceError(f"rag.{name} is {getattr(self, name)}: it must be at least 1.")
+        if self.bridges < 0:
+            raise WorkspaceError(f"rag.bridges is {self.bridges}: it must be 0 or more.")
         if self.answer_tokens >= self.context_tokens:
             raise WorkspaceError(
                 f"rag.answer_tokens ({self.answer_tokens}) leaves no room for a prompt in "

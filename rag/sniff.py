@@ -27,7 +27,7 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 FOREIGN_SHARE = 0.3
-"""Western European text has under 15 % accented letters; Cyrillic or Greek bytes read as Windows-1252 have over 90 %."""
+"""Western European text has under 15 % accented letters; Cyrillic or Greek read as Windows-1252 has over 90 %."""
 
 
 def what_it_is(data: bytes) -> str | None:

@@ -33,7 +33,7 @@ class Stored:
     """What a generation holds."""
 
     chunks: tuple[Chunk, ...]
-    vectors: faiss.IndexFlatIP
+    vectors: faiss.Index
     sentence_vectors: numpy.ndarray
     skipped: tuple[Skipped, ...]
     documents: int

@@ -99,7 +99,7 @@ def answer_html(answer: Answer, doing: str = "", hidden: bool = False) -> str:
         parts.append(f'<div class="text{" writing" if doing else ""}" dir="auto">{markdown_html(text)}</div>')
     elif doing:
         parts.append(working_html(doing))
-    elif answer.failure is None:
+    elif answer.failure is None and answer.reason not in _ENDINGS:
         parts.append('<p class="nothing">No text.</p>')
     if answer.failure is not None:
         parts.append(f'<p class="failure"><b>No answer.</b> {escaped(answer.failure.removeprefix("No answer: "))}</p>')

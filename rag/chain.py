@@ -1,0 +1,60 @@
+"""The LangChain chain: search text, passages, prompt, answer. Streamed, each key comes as soon as it is known,
+so the passages are there before the first token. The model is any chat model; nothing here knows which.
+"""
+
+import re
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.runnables import Runnable, RunnableBranch, RunnableLambda, RunnablePassthrough
+
+from arena.prompts import DOCUMENTS_DO_NOT_SAY
+from arena.question import Turn
+from rag.budget import Prompt, fitted
+from rag.index import Index
+from rag.retrieve import SentenceRetriever
+from rag.settings import Settings
+
+FOLLOW_UP = re.compile(r"^(and|but|so|then|what about|how about|why|which one)\b", re.I)
+REFERS_BACK = re.compile(r"\b(it|its|they|their|them|he|she|his|her|this|that|these|those|one|ones|there|same)\b", re.I)
+LONGEST_FOLLOW_UP = 12
+
+
+def build_chain(index: Index, model: BaseChatModel) -> Runnable[dict[str, Any], dict[str, Any]]:
+    """Takes `question` and `history` (a sequence of `Turn`); adds `search_text`, `documents`, `prompt`
+    (a `Prompt`) and `answer` (an AI message, streamed in chunks)."""
+    settings = index.settings
+
+    def fit(given: dict[str, Any]) -> Prompt:
+        return fitted(model, settings, given["question"], given["documents"], given["history"])
+
+    retriever = SentenceRetriever(index=index)
+    generate = itemgetter("prompt") | RunnableLambda(lambda prompt: list(prompt.messages)) | model
+    return (
+        RunnablePassthrough.assign(search_text=lambda given: search_text(given["question"], given["history"]))
+        .assign(documents=itemgetter("search_text") | retriever)
+        .assign(prompt=RunnableLambda(fit))
+        .assign(answer=RunnableBranch((lambda given: too_far(given["documents"], settings), _abstain()), generate))
+    )
+
+
+def search_text(question: str, history: Sequence[Turn]) -> str:
+    """What is searched for: a short follow-up ("and the other one?") with the question before it."""
+    short = len(question.split()) <= LONGEST_FOLLOW_UP
+    if history and short and (FOLLOW_UP.search(question) or REFERS_BACK.search(question)):
+        return f"{history[-1].question} {question}"
+    return question
+
+
+def too_far(documents: Sequence[Document], settings: Settings) -> bool:
+    """Nothing was found that is near enough to be worth reading."""
+    return max((document.metadata["score"] for document in documents), default=float("-inf")) < settings.abstain_below
+
+
+def _abstain() -> Runnable[Any, AIMessageChunk]:
+    said = AIMessageChunk(content=DOCUMENTS_DO_NOT_SAY, response_metadata={"finish_reason": "end"})
+    return RunnableLambda(lambda _: said)

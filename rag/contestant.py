@@ -1,0 +1,110 @@
+"""The RAG contestant: the chain's stream told as events. Does not time anything; the runner does."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.language_models import BaseChatModel
+
+from arena.contestant import StopSignal
+from arena.events import Event, Finished, Note, Passage, Retrieved, StopReason, Token, Working
+from arena.prompts import PROMPT_VERSION, Message
+from arena.question import Question
+from rag.budget import Prompt, fitted
+from rag.chain import build_chain, too_far
+from rag.index import Index
+from rag.retrieve import as_documents, search
+
+REASONS: Mapping[str, StopReason] = {"length": "length", "max_tokens": "length", "repetition": "repetition"}
+"""What models call it; everything else ended by itself."""
+
+
+ROLES = {"human": "user", "ai": "assistant", "system": "system"}
+
+
+class RagContestant:
+    """Answers from the documents. `generator` says what is needed to get the same model again."""
+
+    def __init__(
+        self,
+        index: Index,
+        model: BaseChatModel,
+        generator: Mapping[str, str],
+        device: str = "local",
+        name: str = "rag",
+    ) -> None:
+        self.name, self.device = name, device
+        self._index, self._model = index, model
+        self._chain = build_chain(index, model)
+        self._identity = {
+            **generator,
+            "index": index.identity,
+            "embedder": index.embedder.identity,
+            "prompt": PROMPT_VERSION,
+            **{f"rag.{name}": value for name, value in index.settings.as_identity().items()},
+        }
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        return self._identity
+
+    def messages(self, text: str) -> list[Message]:
+        """What the model sees of a first question, empty when it would not be asked; for accuracy in batches."""
+        found = as_documents(self._index, search(self._index, text))
+        if too_far(found, self._index.settings):
+            return []
+        prompt = fitted(self._model, self._index.settings, text, found, ())
+        return [{"role": ROLES[message.type], "content": str(message.content)} for message in prompt.messages]
+
+    def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
+        """Working, Retrieved, Note*, Token*, Finished."""
+        yield Working("searching the documents")
+        given = {"question": question.text, "history": question.history}
+        usage = {"input_tokens": 0, "output_tokens": 0}
+        reason: StopReason = "end"
+        with closing(_closeable(self._chain.stream(given))) as stream:
+            for part in stream:
+                if stop.is_set():
+                    yield Finished(usage["input_tokens"], usage["output_tokens"], "stopped")
+                    return
+                if "search_text" in part and part["search_text"] != question.text:
+                    yield Note("Searched with your previous question as well.")
+                if "documents" in part:
+                    found = part["documents"]
+                if "prompt" in part:
+                    yield from self._retrieved(found, part["prompt"])
+                if "answer" in part:
+                    chunk = part["answer"]
+                    for key in usage:
+                        usage[key] += (chunk.usage_metadata or {}).get(key, 0)
+                    reason = REASONS.get(chunk.response_metadata.get("finish_reason") or "", reason)
+                    if text := str(chunk.text):
+                        yield Token(text)
+        yield Finished(usage["input_tokens"], usage["output_tokens"], reason)
+
+    def _retrieved(self, found: Sequence[Document], prompt: Prompt) -> Iterator[Event]:
+        if too_far(found, self._index.settings):
+            yield Retrieved(tuple(_passage(document, shown=False) for document in found))
+            yield Note(self._why_not_asked(found))
+            return
+        yield Retrieved(tuple(_passage(document, shown=True) for document in prompt.documents))
+        yield from map(Note, prompt.notes)
+
+    def _why_not_asked(self, found: Sequence[Document]) -> str:
+        if not found:
+            return "This workspace has no documents to search: put some into its documents folder."
+        best = max(document.metadata["score"] for document in found)
+        limit = self._index.settings.abstain_below
+        return f"Nothing in the documents is near the question (best {best:.2f}, needed {limit:.2f}): model not asked."
+
+
+def _passage(document: Document, shown: bool) -> Passage:
+    held = document.metadata
+    used = tuple(sentence["text"] for sentence in held["sentences"]) if shown else ()
+    return Passage(held["document"], held["location"], document.page_content, float(held["score"]), used)
+
+
+def _closeable(stream: Iterator[dict[str, Any]]) -> Any:
+    """LangChain types its streams as iterators; they are generators, and closing one stops the model."""
+    return stream

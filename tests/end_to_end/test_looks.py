@@ -1,0 +1,91 @@
+"""Phone width, dark mode, and axe without violations in every state."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.end_to_end.pages import ask, hide_names, vote, wait_for_both
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Any]
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def violations(page: Any) -> list[str]:
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run().then(result => result.violations)")
+    return [f"{one['id']}: {node['html'][:160]} {node['failureSummary']}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(fast_server: str, open_page: OpenPage, scheme: str) -> None:
+    page = open_page(fast_server, scheme=scheme)
+    found = {"idle": violations(page)}
+    ask(page, "A slow one?")
+    expect(page.locator(".pane .text").first).to_be_visible()
+    found["running"] = violations(page)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+    found["stopped"] = violations(page)
+    hide_names(page)
+    ask(page, "How many watts?")
+    wait_for_both(page)
+    found["hidden"] = violations(page)
+    vote(page, "Tie")
+    found["revealed"] = violations(page)
+    page.get_by_role("button", name="Ask both").click()
+    expect(page.get_by_role("alert")).to_contain_text("empty")
+    found["refused"] = violations(page)
+    page.get_by_role("tab", name="History").click()
+    page.locator("#recent a").first.click()
+    expect(page.locator("#history_votes")).to_contain_text("Tie")
+    found["history"] = violations(page)
+    assert {state: broken for state, broken in found.items() if broken} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_never_scrolls_sideways(fast_server: str, open_page: OpenPage, scheme: str) -> None:
+    page = open_page(fast_server, width=390, height=844, scheme=scheme)
+
+    def fits() -> bool:
+        return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+    assert fits()
+    ask(page, "How many watts? " + "averylongwordwithoutanyspace" * 10)
+    wait_for_both(page)
+    assert fits()
+    vote(page, "A is better")
+    assert fits()
+    page.get_by_role("tab", name="History").click()
+    page.locator("#recent a").first.click()
+    expect(page.locator("#history_votes")).to_contain_text("A is better")
+    assert fits()
+
+
+def test_on_a_phone_the_votes_stay_in_reach_while_reading(fast_server: str, open_page: OpenPage) -> None:
+    page = open_page(fast_server, width=390, height=600)
+    ask(page, "How many watts?")
+    wait_for_both(page)
+    page.evaluate("document.querySelector('#voting').scrollIntoView({block: 'start'})")
+    page.evaluate("document.querySelector('#question').scrollIntoView({block: 'start'})")
+    page.wait_for_timeout(200)
+    bottom = page.evaluate("document.querySelector('#vote_bar').getBoundingClientRect().bottom")
+    assert 0 < bottom <= 600
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_the_page_follows_the_systems_colours(fast_server: str, open_page: OpenPage, scheme: str, dark: bool) -> None:
+    page = open_page(fast_server, scheme=scheme)
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    red, green, blue = (int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
+    assert (red + green + blue < 200) == dark
+
+
+def test_there_is_one_h1_and_changes_are_announced(fast_server: str, open_page: OpenPage) -> None:
+    page = open_page(fast_server)
+    expect(page.locator("h1")).to_have_count(1)
+    expect(page.locator("#announcement[role=status][aria-live=polite]")).to_have_count(1)
+    expect(page.locator("#notice[role=alert]")).to_have_count(1)

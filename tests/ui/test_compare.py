@@ -1,0 +1,211 @@
+"""The Compare page's handlers: streaming, failures, votes, follow-ups."""
+
+import asyncio
+
+import pytest
+
+from arena.comparison import Choice
+from arena.errors import StorageError
+from arena.events import Failed, Working
+from arena.question import Turn
+from tests.fakes import Await, Pause
+from tests.ui.pages import FAILING, RAG, TUNED, Page
+
+
+def test_both_answers_arrive_with_timings_and_passages() -> None:
+    page = Page()
+    page.ask()
+    for text in ("tuned says eleven", "found says eleven [1]", "manual.pdf", "99 tokens", "Fine-tuned", "RAG"):
+        assert text in page.now
+    assert page.votes_open
+
+
+def test_passages_are_shown_before_the_first_token() -> None:
+    hold = Await()
+    page = Page(rag=[*RAG[:2], hold, *RAG[2:]])
+    seen_early = []
+
+    def look(page: Page) -> None:
+        if "manual.pdf" in page.seen and not hold.go.is_set():
+            seen_early.append("found says" not in page.seen)
+            hold.go.set()
+
+    page.begin()
+    asyncio.run(asyncio.wait_for(page.stream(look), 20))
+    assert seen_early == [True]
+
+
+def test_the_comparison_is_kept_before_the_first_answer_and_again_at_the_end() -> None:
+    hold = Await()
+    page = Page(tuned=[Working(), hold, *TUNED[1:]])
+    stored = []
+
+    def look(page: Page) -> None:
+        stored.append(list(page.history.recent()))
+        hold.go.set()
+
+    page.begin()
+    asyncio.run(page.stream(look))
+    (early,) = stored[0]
+    (late,) = page.history.recent()
+    assert early.id == late.id and not early.complete and late.complete
+    assert late.versions["code"] == "c0ffee"
+    assert set(late.versions["order"].split(", ")) == {"fine-tuned", "rag"}
+    assert late.answers["rag"].identity == {"model": "m-rag"}
+    assert late.asked_by == "ann"
+
+
+def test_a_failing_contestant_leaves_the_others_answer_and_no_vote() -> None:
+    page = Page(rag=FAILING)
+    page.ask()
+    assert "tuned says eleven" in page.now and "The generator broke" in page.now and "half" in page.now
+    assert not page.votes_open
+    page.vote(Choice.LEFT)
+    assert "Not voted: No vote on this pair" in page.now
+    assert page.history.votes(page.history.recent()[0].id) == []
+
+
+def test_a_hanging_contestant_is_given_up_and_the_other_answer_stands() -> None:
+    page = Page(rag=[Working(), Pause(30)], patience=0.5)
+    page.ask()
+    assert "tuned says eleven" in page.now and "nothing came for" in page.now
+    assert not page.votes_open
+
+
+@pytest.mark.parametrize("prompt", ["", "   \n\t", "\u200b\u200b", "x" * 2001])
+def test_what_cannot_be_asked_is_refused_with_a_reason_and_nothing_is_run(prompt: str) -> None:
+    page = Page()
+    page.ask(prompt)
+    assert "The prompt" in page.now
+    assert page.tuned.asked == [] and list(page.history.recent()) == []
+
+
+@pytest.mark.parametrize("prompt", ["🌱", "كم واط؟", "<script>alert(1)</script>", "![x](http://evil.example/a.png)"])
+def test_odd_prompts_are_asked_as_they_are_and_shown_escaped(prompt: str) -> None:
+    page = Page()
+    page.ask(prompt)
+    assert page.tuned.asked[0].text == prompt
+    assert "<script" not in page.seen and "<img" not in page.seen
+
+
+def test_two_equal_sides_are_refused_by_name() -> None:
+    page = Page()
+    page.ask(sides=("rag", "rag"))
+    assert "Both sides are “RAG”: choose two different ones" in page.now
+
+
+def test_a_side_that_does_not_exist_is_refused() -> None:
+    page = Page()
+    page.ask(sides=("rag", "__class__"))
+    assert "There is no contestant" in page.now
+
+
+def test_base_can_stand_on_either_side() -> None:
+    page = Page()
+    page.ask(sides=("base", "rag"))
+    page.ask(sides=("fine-tuned", "base"))
+    newest, first = page.history.recent()
+    assert (first.left, newest.right) == ("base", "base")
+
+
+def test_a_second_question_waits_for_the_first() -> None:
+    page = Page()
+    page.begin()
+    page.begin("Another?")
+    assert "wait for it, or press Stop" in page.now
+
+
+def test_a_vote_is_saved_with_its_annotator_and_can_be_changed() -> None:
+    page = Page()
+    page.ask()
+    page.vote(Choice.LEFT, "shorter")
+    page.vote(Choice.TIE)
+    comparison = page.history.recent()[0]
+    (vote,) = page.history.votes(comparison.id)
+    assert (vote.choice, vote.annotator, vote.blind) == (Choice.TIE, "ann", False)
+    assert [old.choice for old in page.history.vote_history(comparison.id)] == [Choice.LEFT, Choice.TIE]
+    assert "Saved: a tie" in page.now and page.votes_open
+
+
+def test_a_signed_in_user_votes_under_their_own_name_whatever_the_browser_says() -> None:
+    page = Page()
+    page.ask(user="real")
+    page.vote(Choice.LEFT, name="somebody else", user="real")
+    comparison = page.history.recent()[0]
+    assert comparison.asked_by == "real"
+    assert [vote.annotator for vote in page.history.votes(comparison.id)] == ["real"]
+
+
+def test_a_vote_without_a_name_is_refused() -> None:
+    page = Page()
+    page.ask()
+    page.vote(Choice.LEFT, name="  ")
+    assert "Type your name first" in page.now
+
+
+def test_a_vote_before_anything_was_asked_is_refused() -> None:
+    page = Page()
+    page.vote(Choice.LEFT)
+    assert "Not voted" in page.now and page.history.vote_history("") == []
+
+
+def test_each_contestant_gets_its_own_history_in_a_follow_up() -> None:
+    page = Page()
+    page.ask("First?")
+    page.ask("Second?")
+    assert page.tuned.asked[1].history == (Turn("First?", "tuned says eleven"),)
+    assert page.rag.asked[1].history == (Turn("First?", "found says eleven [1]"),)
+    second, first = page.history.recent()
+    assert second.conversation == first.conversation
+    assert second.histories["rag"] == (Turn("First?", "found says eleven [1]"),)
+    assert "First?" in page.now and "Second?" in page.now
+
+
+def test_a_failed_answer_is_in_nobodys_history() -> None:
+    page = Page(rag=FAILING)
+    page.ask("First?")
+    page.ask("Second?")
+    assert page.rag.asked[1].history == ()
+    assert len(page.tuned.asked[1].history) == 1
+
+
+def test_new_comparison_clears_everything() -> None:
+    page = Page()
+    page.ask("First?")
+    page.sent.append(page.handlers.clear("fine-tuned", "rag", page.session)[2:])
+    assert "First?" not in page.now and not page.votes_open
+    page.ask("Second?")
+    assert page.tuned.asked[1].history == ()
+    second, first = page.history.recent()
+    assert second.conversation != first.conversation
+
+
+def test_a_vote_is_over_with_the_next_question() -> None:
+    page = Page()
+    page.ask("First?")
+    page.vote(Choice.LEFT)
+    page.ask("Second?")
+    page.vote(Choice.RIGHT)
+    second, first = page.history.recent()
+    assert [vote.choice for vote in page.history.votes(first.id)] == [Choice.LEFT]
+    assert [vote.choice for vote in page.history.votes(second.id)] == [Choice.RIGHT]
+
+
+def test_a_database_that_refuses_loses_nothing_on_the_screen_and_the_vote_tries_again() -> None:
+    page = Page()
+    page.history.trouble = StorageError("The disk is full: free some space.")
+    page.ask()
+    assert "tuned says eleven" in page.now and "The disk is full" in page.now
+    page.vote(Choice.LEFT)
+    assert "Not voted" in page.now or "The disk is full" in page.now
+    page.history.trouble = None
+    page.vote(Choice.LEFT)
+    comparison = page.history.recent()[0]
+    assert comparison.complete and len(page.history.votes(comparison.id)) == 1
+    assert "Saved: Fine-tuned is better" in page.now and "The disk is full" not in page.now
+
+
+def test_a_contestant_that_failed_to_load_says_why() -> None:
+    page = Page(tuned=[Failed("No weights: run make models.")])
+    page.ask()
+    assert "No weights: run make models." in page.now

@@ -1,0 +1,89 @@
+"""Values to HTML: figures, sources and votes, every text escaped."""
+
+from arena.answer import Answer, Timings
+from arena.comparison import Choice, Comparison, Vote
+from arena.events import Passage
+from arena.loading import State
+from ui import render
+from ui.settings import Label, Settings
+
+EVIL = "<img src=http://evil.example/x.png onerror=alert(1)>"
+SHOWN = "&lt;img src=http://evil.example/x.png onerror=alert(1)&gt;"
+
+
+def test_the_clock_is_shown_split_with_every_part() -> None:
+    markup = render.timings_html(Timings(0.5, 0.25, 1.0, 3.0, prompt_tokens=1312, answer_tokens=41))
+    for text in ("0.50 s", "0.25 s", "1.00 s", "3.00 s", "20.0 tokens/s", "1,312 tokens", "41 tokens"):
+        assert f">{text}<" in markup
+    assert "contended" not in markup
+
+
+def test_what_did_not_happen_is_a_dash_not_a_zero() -> None:
+    assert render.timings_html(Timings()).count(f"<dd>{render.NONE}</dd>") == 7
+
+
+def test_contended_times_are_marked() -> None:
+    assert "do not compare" in render.timings_html(Timings(contended=True))
+
+
+def test_passages_show_document_location_score_and_the_sentences_used() -> None:
+    passage = Passage("manual.pdf", "page 3", "Whole text. The key.", 0.8312, ("The key.",))
+    markup = render.passages_html([passage])
+    for text in ("manual.pdf", "page 3", "score 0.83", "Whole text.", '<q dir="auto">The key.</q>'):
+        assert text in markup
+
+
+def test_no_retrieval_and_nothing_found_look_different() -> None:
+    assert render.passages_html(None) == ""
+    assert "Nothing was found" in render.passages_html(())
+
+
+def test_every_untrusted_text_is_escaped() -> None:
+    comparison = Comparison(EVIL, "fine-tuned", "rag", False)
+    settings = Settings(workspace=EVIL, generator=EVIL, code_version=EVIL)
+    pieces = [
+        render.passages_html([Passage(EVIL, EVIL, EVIL, 1.0, (EVIL,))]),
+        render.notes_html([EVIL]),
+        render.notice_html(EVIL),
+        render.question_html(EVIL),
+        render.answer_html(Answer("x", failure=EVIL)),
+        render.working_html(EVIL),
+        render.head_html("A", Label(EVIL, EVIL)),
+        render.status_html({EVIL: State("loading", EVIL)}),
+        render.title_html(settings) + render.footer_html(settings),
+        render.votes_html([Vote("c", EVIL, Choice.LEFT, True, EVIL)], (EVIL, EVIL)),
+        render.recent_html([(comparison, EVIL)], False),
+        render.earlier_html([(EVIL, [(EVIL, EVIL)])]),
+    ]
+    for piece in pieces:
+        assert SHOWN in piece
+        assert "<img" not in piece and "{" not in piece
+
+
+def test_right_to_left_text_sets_its_own_direction() -> None:
+    assert 'dir="auto"' in render.answer_html(Answer("x", text="مرحبا", reason="end"))
+    assert 'dir="auto"' in render.question_html("مرحبا")
+
+
+def test_a_hidden_answer_shows_its_text_and_nothing_else() -> None:
+    answer = Answer("rag", text="It is 11 W [1].", reason="length", notes=("dropped",))
+    assert render.answer_html(answer, hidden=True) == '<div class="text" dir="auto"><p>It is 11 W.</p>\n</div>'
+
+
+def test_endings_are_explained() -> None:
+    assert "length limit" in render.answer_html(Answer("x", text="a", reason="length"))
+    assert "repeat itself" in render.answer_html(Answer("x", text="a", reason="repetition"))
+    assert "Stopped" in render.answer_html(Answer("x", reason="stopped"))
+
+
+def test_the_state_is_one_word_once_everything_is_there() -> None:
+    ready = State("ready", "index: ready")
+    assert ">Ready<" in render.status_html({"index": ready})
+    loading = render.status_html({"index": ready, "models": State("loading", "loading base model…")})
+    assert "loading base model…" in loading and ">Ready<" not in loading
+
+
+def test_votes_say_how_they_were_cast() -> None:
+    vote = Vote("c", "ann", Choice.RIGHT, True, "shorter")
+    markup = render.votes_html([vote], ("Fine-tuned", "RAG"))
+    assert "B is better (RAG)" in markup and "names hidden" in markup and "shorter" in markup
