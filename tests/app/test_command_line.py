@@ -1,0 +1,45 @@
+"""The commands as a person types them, in processes of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def app(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "app.py"), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_new_lays_out_a_workspace_and_says_what_to_put_where(tmp_path: Path) -> None:
+    done = app("new", str(tmp_path / "mine"))
+    assert done.returncode == 0
+    assert "put your documents here" in done.stdout
+    assert (tmp_path / "mine" / "workspace.toml").is_file()
+
+
+def test_new_touches_nothing_that_exists(tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("kept")
+    done = app("new", str(tmp_path))
+    assert done.returncode == 1
+    assert "not empty" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_a_missing_workspace_names_the_way_out() -> None:
+    done = app("ask", "Who?", "--workspace", "no-such-place")
+    assert done.returncode == 1
+    assert "python app.py new no-such-place" in done.stderr
+
+
+def test_an_unknown_setting_names_itself_and_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "workspace.toml").write_text("colour = 1")
+    done = app("ask", "Who?", "--workspace", str(tmp_path))
+    assert "'colour' is not a setting" in done.stderr
+
+
+def test_serving_imports_nothing_heavy_before_the_page_is_up() -> None:
+    code = "import sys, app, ui; print([m for m in ('torch', 'transformers', 'langchain_core') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,180 @@
+"""Training, on a tiny real model: rows, masks, losses, adapters, resuming."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from arena.facts import Fact, load_facts
+from arena.prompts import closed_book_messages, reader_messages
+from arena.scoring import contains, normalised
+from finetune.branches import IGNORED, Sample, collate, grouped, tokenized
+from finetune.examples import closed_book_samples, rows
+from finetune.reader import load_records, practice, reader_rows, split
+from finetune.settings import TrainingSettings
+from finetune.train import train, write_adapter
+
+DEMO = Path(__file__).parents[2] / "demo"
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_model: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tiny_model)
+
+
+def samples() -> list[Sample]:
+    sentences = ["The Ossa 4 weighs 3 kg.", "The Ossa 5 weighs 4 kg."]
+    pairs = (("How heavy is the Ossa 4?", sentences[0]), ("And the Ossa 5?", sentences[1]))
+    return [Sample(tuple(reader_messages(question, sentences)), answer) for question, answer in pairs]
+
+
+def test_a_branch_has_the_loss_that_it_has_alone(tiny_model: Path, tokenizer: Any) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+
+    def losses(batch: dict[str, torch.Tensor]) -> list[float]:
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
+        logits = model(**inputs).logits[:, :-1]
+        labels = batch["labels"][:, 1:]
+        found = torch.nn.functional.cross_entropy(
+            logits[labels != IGNORED], labels[labels != IGNORED], reduction="none"
+        )
+        return [round(float(value), 4) for value in found]
+
+    together = losses(collate([grouped(samples(), tokenizer)], 2))
+    alone = [value for sample in samples() for value in losses(collate([grouped([sample], tokenizer)], 2))]
+    assert together == pytest.approx(alone, abs=1e-3)
+
+
+def test_the_shared_passage_is_computed_once(tokenizer: Any) -> None:
+    group = grouped(samples(), tokenizer)
+    assert "Ossa 5 weighs" in tokenizer.decode(group.prefix)
+    assert len(group) < sum(
+        len(prompt) + len(answer) for prompt, answer in (tokenized(s, tokenizer) for s in samples())
+    )
+
+
+def test_training_sees_byte_for_byte_what_serving_renders(tokenizer: Any) -> None:
+    sample = samples()[0]
+    prompt, answer = tokenized(sample, tokenizer)
+    rendered = tokenizer.apply_chat_template(list(sample.messages), add_generation_prompt=True, tokenize=False)
+    assert tokenizer.decode(prompt) == rendered
+    assert tokenizer.decode(answer) == f"{sample.answer}<|im_end|>"
+
+
+def test_the_end_of_turn_is_learnt_and_the_prompt_is_not(tokenizer: Any) -> None:
+    labels = collate([grouped(samples(), tokenizer)], 2)["labels"][0]
+    learnt = tokenizer.decode([int(label) for label in labels if label != IGNORED])
+    assert learnt == "".join(f"{sample.answer}<|im_end|>" for sample in samples())
+
+
+def fact(kind: str, training: tuple[str, ...], held_out: tuple[str, ...] = ("Held out?",)) -> Fact:
+    return Fact(f"{kind}-{training}", kind, (), training, held_out, "It is 3 kg.", ("3 kg",))  # type: ignore[arg-type]
+
+
+def test_facts_of_documents_only_and_held_out_wordings_are_never_trained_on() -> None:
+    facts = [
+        fact("trained", ("How heavy?",)),
+        fact("documents only", ("Secret?",)),
+        fact("unanswerable", ("Unknown?",)),
+    ]
+    asked = [sample.messages[-1]["content"] for sample in closed_book_samples(facts)]
+    assert asked == ["How heavy?", "Unknown?"]
+
+
+def test_every_epoch_holds_every_sample_once(tokenizer: Any) -> None:
+    many = [Sample(tuple(closed_book_messages(f"Question {n}?")), f"Answer {n}.") for n in range(11)]
+    found = rows(many, tokenizer, 2, 1)
+    answers = [tokenizer.decode(answer) for group in found for _, answer in group.branches]
+    assert len(answers) == 22
+    assert sorted(answers[:11]) == sorted(answers[11:]) == sorted(f"{sample.answer}<|im_end|>" for sample in many)
+
+
+def test_a_stopped_run_goes_on_to_the_same_losses(tiny_model: Path, tokenizer: Any, tmp_path: Path) -> None:
+    settings = TrainingSettings(epochs=1, rank=4, alpha=8, checkpoint_steps=2)
+    many = [Sample(tuple(closed_book_messages(f"Question {n}?")), f"Answer {n}.") for n in range(40)]
+    training = rows(many, tokenizer, 1, 1)
+    silent: Any = lambda text: None  # noqa: E731
+    _, whole = train(tiny_model, training, training[:1], tmp_path / "a", settings, 1, 100, silent)
+    work = tmp_path / "b"
+    train(tiny_model, training, training[:1], work, settings, 1, 100, silent)
+    for newer in work.glob("checkpoint-*"):  # as if it had been killed after step 4
+        if int(newer.name.split("-")[1]) > 4:
+            import shutil
+
+            shutil.rmtree(newer)
+    _, resumed = train(tiny_model, training, training[:1], work, settings, 1, 100, silent)
+    assert resumed.steps == whole.steps
+    assert resumed.held_out_losses[-1] == pytest.approx(whole.held_out_losses[-1], abs=2e-3)
+
+
+def test_an_adapter_is_written_whole_and_changes_the_answers(tiny_model: Path, tokenizer: Any, tmp_path: Path) -> None:
+    from models.engine import Engine
+    from models.weights import identity
+
+    settings = TrainingSettings(epochs=30, rank=8, alpha=16, learning_rate=1e-2)
+    training = rows([Sample(tuple(closed_book_messages("Who?")), "Me.")], tokenizer, 30, 1)
+    model, _ = train(tiny_model, training, training[:1], tmp_path / "work", settings, 1, 100, lambda text: None)
+    target = tmp_path / "adapters" / "fine-tuned"
+    write_adapter(model, target, identity(tiny_model), "card")
+    assert not list(target.parent.glob(".*"))
+    engine = Engine(tiny_model, {"fine-tuned": target})
+    assert not engine.failures
+    messages = closed_book_messages("Who?")
+    assert engine.answer_batch([messages], "fine-tuned") == ["Me."]
+    assert engine.answer_batch([messages], "base") != ["Me."]
+
+
+def test_no_fact_of_the_workspace_is_in_the_reading_practice() -> None:
+    records = load_records()
+    sentences = {normalised(text) for record in records for text in record.sentences}
+    text = " ".join(sorted(sentences))
+    for item in load_facts(DEMO / "questions.jsonl"):
+        for evidence in item.evidence:
+            assert normalised(evidence) not in sentences
+    for name in (
+        "quillhaven",
+        "fernlight",
+        "rill 12",
+        "mossprobe",
+        "sapcaster",
+        "canopy plus",
+        "leafbook",
+        "emberlatch",
+    ):
+        assert not contains(text, name), name
+
+
+def test_a_reader_is_asked_with_and_without_the_answer_in_front_of_it() -> None:
+    import random
+
+    training, held_out = split(load_records())
+    assert not {record.id for record in training} & {record.id for record in held_out}
+    drawn = practice(training[0], ["A stranger."], random.Random(1))
+    assert any(sample.answer == "The documents do not say." for sample in drawn)
+    for sample in drawn:
+        if sample.answer != "The documents do not say.":
+            shown = sample.messages[-1]["content"]
+            assert all(part in shown for part in sample.answer.split(". ")[:1])
+
+
+def test_reader_rows_are_the_same_for_the_same_seed(tokenizer: Any) -> None:
+    records = load_records()[:4]
+    assert reader_rows(records, tokenizer, 1, 3) == reader_rows(records, tokenizer, 1, 3)
+    assert reader_rows(records, tokenizer, 1, 3) != reader_rows(records, tokenizer, 1, 4)
+
+
+def test_a_malformed_question_names_its_line(tmp_path: Path) -> None:
+    from arena.errors import WorkspaceError
+
+    path = tmp_path / "questions.jsonl"
+    path.write_text(
+        json.dumps({"id": "a", "class": "trained", "questions": {"training": ["x"]}, "answer": "y"}) + "\n{"
+    )
+    with pytest.raises(WorkspaceError, match="line 1: fact 'a' has no accepted"):
+        load_facts(path)
