@@ -1,0 +1,80 @@
+"""`make bench`: our overhead over the bare engine, as ratios measured side by side in one run; start time; memory.
+
+For each prompt, in turn: the contestant through the runner, then the very same messages straight to the engine.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+
+from app import Parts
+from arena.question import Question
+from arena.runner import answer_all
+from arena.workspace import open_workspace
+
+DEMO = Path("demo")
+PROMPTS = 8
+
+
+def direct(engine: object, messages: object, adapter: str) -> tuple[float, float]:
+    """(seconds to the first piece, to the end) of the engine alone."""
+    began, first = time.perf_counter(), None
+    for piece in engine.stream(messages, adapter, lambda: False):  # type: ignore[attr-defined]
+        if piece.text and first is None:
+            first = time.perf_counter() - began
+    return first or 0.0, time.perf_counter() - began
+
+
+def contestants() -> None:
+    workspace = open_workspace(DEMO)
+    parts = Parts(workspace).start()
+    runner, engine = parts.runner(), parts.engine.value()
+    from arena.facts import load_facts
+
+    facts = [fact for fact in load_facts(workspace.questions) if fact.kind == "trained"]
+    prompts = [fact.held_out[0] for fact in facts[:: len(facts) // PROMPTS][:PROMPTS]]
+    for name in ("fine-tuned", "rag", "base"):
+        contestant = parts.contestant(name)
+        adapter = parts.generator if name == "rag" else name
+        answer_all(runner, {name: Question(prompts[0])})  # warm
+        firsts, totals, ratios = [], [], []
+        for prompt in prompts:
+            timings = answer_all(runner, {name: Question(prompt)})[name].timings
+            bare_first, bare_total = direct(engine, contestant.messages(prompt), adapter)
+            if timings.total and timings.first_token and bare_first:
+                firsts.append(timings.first_token)
+                totals.append(timings.total)
+                ratios.append((timings.first_token / bare_first, timings.total / bare_total))
+        first, total = (statistics.median(pair[index] for pair in ratios) for index in (0, 1))
+        print(
+            f"{name}: first token {statistics.median(firsts):.2f} s ({first:.2f} x the bare engine), "
+            f"total {statistics.median(totals):.2f} s ({total:.2f} x), {len(ratios)} prompts"
+        )
+    print(f"memory: {psutil.Process().memory_info().rss / 1e6:.0f} MB")
+
+
+def page_start() -> None:
+    began = time.perf_counter()
+    server = subprocess.Popen([sys.executable, "app.py", "--port", "7899"], stdout=subprocess.DEVNULL)
+    try:
+        while time.perf_counter() - began < 60:
+            try:
+                with urllib.request.urlopen("http://127.0.0.1:7899/healthz", timeout=1) as answer:
+                    if answer.status == 200:
+                        print(f"page up after {time.perf_counter() - began:.2f} s")
+                        return
+            except OSError:
+                time.sleep(0.02)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    page_start()
+    contestants()

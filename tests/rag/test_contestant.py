@@ -1,0 +1,197 @@
+"""What the RAG contestant says, in which order, and when it does not ask its model."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+
+from arena.events import Finished, Retrieved, Token, Working
+from arena.prompts import DOCUMENTS_DO_NOT_SAY
+from arena.question import Question, Turn
+from arena.runner import Runner, answer_all
+from rag.contestant import RagContestant
+from rag.embedder import SentenceEmbedder
+from rag.index import Index, open_or_build
+from tests.rag.examples import ScriptedModel, Signal, ask, notes, passages, text
+
+HEAVY = "How heavy is the glass lamp?"
+GENERATOR = {"model": "scripted", "adapter": "none"}
+
+
+def contestant(
+    index: Index, *pieces: str, reason: str = "end", **settings: object
+) -> tuple[RagContestant, ScriptedModel]:
+    model = ScriptedModel(pieces=list(pieces), finish_reason=reason)
+    changed = replace(index, settings=replace(index.settings, **settings))  # type: ignore[arg-type]
+    return RagContestant(changed, model, GENERATOR), model
+
+
+def test_passages_come_before_the_model_is_asked(index: Index) -> None:
+    rag, model = contestant(index, "It weighs ", "9 kilograms.")
+    events = rag.answer(Question(HEAVY), Signal())
+    assert isinstance(next(events), Working)
+    retrieved = next(events)
+    assert isinstance(retrieved, Retrieved)
+    assert model._said == []
+    assert retrieved.passages[0].document == "lamps.md"
+    assert retrieved.passages[0].location == "Glass lamp"
+    assert "The Orlin glass lamp weighs 9 kilograms." in retrieved.passages[0].used
+    rest = list(events)
+    assert text(rest) == "It weighs 9 kilograms."
+    assert rest[-1] == Finished(prompt_tokens=50, answer_tokens=2, reason="end")
+
+
+def test_tokens_are_handed_on_one_by_one(index: Index) -> None:
+    rag, model = contestant(index, "one ", "two ", "three")
+    for event in rag.answer(Question(HEAVY), Signal()):
+        if isinstance(event, Token):
+            assert model._said[-1] == event.text
+    assert model._said == ["one ", "two ", "three"]
+
+
+@pytest.mark.parametrize("through", ["the signal", "closing"])
+def test_stop_closes_the_models_stream(through: str, index: Index) -> None:
+    rag, model = contestant(index, *(f"{number} " for number in range(100)))
+    stop = Signal()
+    events = rag.answer(Question(HEAVY), stop)
+    for event in events:
+        if isinstance(event, Token):
+            break
+    assert model._closed == []
+    if through == "closing":
+        events.close()  # type: ignore[attr-defined]
+    else:
+        stop.on = True
+        assert [event.reason for event in events if isinstance(event, Finished)] == ["stopped"]
+    assert model._closed == [True]
+    assert len(model._said) <= 3
+
+
+def test_stop_before_the_search_asks_nothing(index: Index) -> None:
+    rag, model = contestant(index, "never")
+    stop = Signal()
+    stop.on = True
+    events = list(rag.answer(Question(HEAVY), stop))
+    assert events[-1] == Finished(reason="stopped")
+    assert model._sent == []
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("end", "end"), ("stop", "end"), ("length", "length"), ("repetition", "repetition")]
+)
+def test_the_reason_for_ending_is_the_models(said: str, told: str, index: Index) -> None:
+    rag, _ = contestant(index, "x", reason=said)
+    assert ask(rag, HEAVY)[-1].reason == told  # type: ignore[union-attr]
+
+
+def test_the_reader_and_the_base_model_get_their_own_prompts(index: Index) -> None:
+    reader, reading = contestant(index, "x", generator="reader")
+    base, guessing = contestant(index, "x", generator="base")
+    ask(reader, HEAVY)
+    ask(base, HEAVY)
+    assert reading.prompt.startswith("- The Orlin glass lamp weighs 9 kilograms.\n- ")
+    assert guessing.prompt.startswith("Facts: The Orlin glass lamp weighs 9 kilograms. ")
+
+
+def test_the_model_sees_exactly_the_sentences_that_are_shown_as_used(index: Index) -> None:
+    rag, model = contestant(index, "x")
+    used = [sentence for passage in passages(ask(rag, HEAVY)).passages for sentence in passage.used]
+    shown = [line[2:] for line in model.prompt.split("\n\n")[0].split("\n")]
+    assert sorted(used) == sorted(shown)
+    assert len(shown) == index.settings.sentences
+
+
+def test_the_oldest_turns_are_dropped_first_and_it_says_so(index: Index) -> None:
+    turns = [Turn(f"Question number {number}?", "word " * 60) for number in range(5)]
+    rag, model = contestant(index, "x", context_tokens=300, answer_tokens=50)
+    events = ask(rag, "How heavy is the Orlin glass lamp?", *turns)
+    (note,) = notes(events)
+    assert note.startswith("Dropped the 3 oldest turns")
+    sent = [str(message.text) for message in model._sent[-1]]
+    assert "Question number 2?" not in sent
+    assert "Question number 4?" in sent
+    assert len(passages(events).passages[0].used) > 0
+
+
+def test_then_the_lowest_sentences_are_dropped_and_it_says_so(index: Index) -> None:
+    rag, model = contestant(index, "x", context_tokens=100, answer_tokens=40)
+    events = ask(rag, HEAVY)
+    (note,) = notes(events)
+    assert "lowest sentence" in note
+    assert "The Orlin glass lamp weighs 9 kilograms." in model.prompt
+    used = [sentence for passage in passages(events).passages for sentence in passage.used]
+    assert 0 < len(used) < index.settings.sentences
+    assert all(passage.used for passage in passages(events).passages)
+
+
+def test_a_short_follow_up_is_searched_with_the_question_before_it(index: Index) -> None:
+    rag, model = contestant(index, "x")
+    events = ask(rag, "And who designed it?", Turn("How heavy is the Orlin brass lamp?", "4 kilograms."))
+    assert "previous question" in notes(events)[0]
+    assert "It was designed by Tavi Brunn." in model.prompt
+    assert model.prompt.endswith("Question: And who designed it?")
+
+
+def test_far_from_all_documents_it_abstains_without_the_model(index: Index) -> None:
+    rag, model = contestant(index, "never", abstain_below=0.99)
+    events = ask(rag, "What is the capital of France?")
+    assert text(events) == DOCUMENTS_DO_NOT_SAY
+    assert model._sent == []
+    assert "needed 0.99" in notes(events)[0]
+    assert events[-1] == Finished(reason="end")
+
+
+def test_the_default_threshold_lets_answerable_questions_through(index: Index) -> None:
+    rag, model = contestant(index, "x")
+    ask(rag, "holidays?")
+    assert len(model._sent) == 1
+
+
+def test_an_empty_workspace_says_so(tmp_path: Path, embedder: SentenceEmbedder) -> None:
+    rag, model = contestant(open_or_build(tmp_path, embedder), "never")
+    events = ask(rag, HEAVY)
+    assert passages(events).passages == ()
+    assert "no documents" in notes(events)[0]
+    assert text(events) == DOCUMENTS_DO_NOT_SAY
+    assert model._sent == []
+
+
+def test_any_langchain_chat_model_will_do(index: Index) -> None:
+    model = GenericFakeChatModel(messages=iter([AIMessage("It weighs 9 kilograms.")]))
+    assert text(ask(RagContestant(index, model, {}), HEAVY)) == "It weighs 9 kilograms."
+
+
+def test_the_identity_tells_everything_needed_to_repeat_the_answer(index: Index) -> None:
+    rag, _ = contestant(index, "x")
+    identity = rag.identity
+    assert identity["index"] == index.identity
+    assert identity["embedder"].startswith("all-MiniLM-L6-v2@")
+    assert identity["model"] == "scripted"
+    assert identity["rag.sentences"] == "5"
+    assert "prompt" in identity
+
+
+def test_the_runner_times_retrieval_and_keeps_passages(index: Index) -> None:
+    rag, _ = contestant(index, "It weighs ", "9 kilograms.")
+    answer = answer_all(Runner({"rag": rag}), {"rag": Question(HEAVY)})["rag"]
+    assert answer.complete
+    assert answer.text == "It weighs 9 kilograms."
+    assert answer.timings.retrieval is not None
+    assert answer.timings.first_token is not None
+    assert 0 < answer.timings.retrieval <= answer.timings.first_token
+    assert answer.passages
+
+
+class Broken(ScriptedModel):
+    """A model that fails in the middle."""
+
+    def _stream(self, *given: object, **named: object):  # type: ignore[no-untyped-def, override]
+        yield from ()
+        raise RuntimeError("out of memory")
+
+
+def test_a_model_that_raises_is_not_hidden(index: Index) -> None:
+    with pytest.raises(RuntimeError, match="out of memory"):
+        ask(RagContestant(index, Broken(pieces=[]), {}), HEAVY)

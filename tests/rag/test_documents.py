@@ -1,0 +1,191 @@
+"""What goes in, what is left out and why."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import docx
+import pytest
+from pypdf import PdfWriter
+
+from rag.blocks import Document
+from rag.documents import load_documents
+from rag.index import silent
+from tests.rag.examples import WORKS
+
+
+def write_pdf(path: Path, password: str = "") -> None:
+    writer = PdfWriter()
+    writer.add_blank_page(200, 200)
+    if password:
+        writer.encrypt(password, algorithm="RC4-128")
+    writer.write(path)
+
+
+def text_pdf(*pages: list[tuple[int, int, int, str]]) -> bytes:
+    """A PDF written by hand: per page, lines of size, x, y and text."""
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", ""]
+    kids = []
+    for lines in pages:
+        shown = "\n".join(f"BT /F1 {size} Tf 1 0 0 1 {x} {y} Tm ({words}) Tj ET" for size, x, y, words in lines)
+        objects.append(f"<< /Length {len(shown)} >>\nstream\n{shown}\nendstream")
+        font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents {len(objects)} 0 R "
+            f"/Resources << /Font << /F1 {font} >> >> >>"
+        )
+        kids.append(f"{len(objects)} 0 R")
+    objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
+    out, places = io.BytesIO(b""), []
+    out.write(b"%PDF-1.4\n")
+    for number, body in enumerate(objects, 1):
+        places.append(out.tell())
+        out.write(f"{number} 0 obj\n{body}\nendobj\n".encode("latin-1"))
+    start = out.tell()
+    table = "".join(f"{place:010d} 00000 n \n" for place in places)
+    out.write(f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}".encode())
+    out.write(f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF".encode())
+    return out.getvalue()
+
+
+def load(folder: Path) -> tuple[dict[str, Document], dict[str, str]]:
+    loaded = load_documents(folder, 50, silent)
+    return {item.name: item for item in loaded.documents}, {item.name: item.reason for item in loaded.skipped}
+
+
+def everything(document: Document) -> str:
+    return "\n".join(block.text for block in document.blocks)
+
+
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty.txt": (lambda path: path.write_bytes(b""), "empty"),
+    "blank.md": (lambda path: path.write_bytes(b" \n\t\n"), "empty"),
+    "binary.txt": (lambda path: path.write_bytes(bytes(range(256)) * 20), "binary"),
+    "controls.txt": (lambda path: path.write_bytes(b"\x01\x02\x03\x04\x05 text " * 50), "binary"),
+    "encrypted.pdf": (lambda path: write_pdf(path, "secret"), "encrypted"),
+    "scanned.pdf": (write_pdf, "no text in it"),
+    "text.pdf": (lambda path: path.write_text("This is only text."), "misnamed"),
+    "image.txt": (
+        lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50)),
+        "misnamed: ends in .txt but is a PNG",
+    ),
+    "page.md": (lambda path: path.write_text("<!DOCTYPE html><html><p>Hello.</p></html>"), "rename it to .html"),
+    "old.docx": (
+        lambda path: path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)),
+        "encrypted, or an old",
+    ),
+    "cut.docx": (lambda path: path.write_bytes(b"PK\x03\x04 and no more"), "damaged"),
+    "cut.pdf": (lambda path: path.write_bytes(b"%PDF-1.7\n and no more"), "damaged"),
+    "russian.txt": (lambda path: path.write_bytes("Лампа весит девять килограммов.".encode("cp1251")), "neither UTF-8"),
+    "utf16.txt": (lambda path: path.write_bytes("no mark".encode("utf-16-le")), "without a byte-order mark"),
+    "table.xlsx": (lambda path: path.write_bytes(b"PK\x03\x04"), "unsupported ending '.xlsx'"),
+    "nothing.html": (lambda path: path.write_text("<html><nav>Home</nav></html>"), "no text in it"),
+    "away.md": (lambda path: path.symlink_to("/etc/hostname"), "a link out of the documents folder"),
+    "lost.md": (lambda path: path.symlink_to(path.parent / "nowhere"), "a link to nothing"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_skipped_with_its_reason_and_the_rest_goes_in(name: str, tmp_path: Path) -> None:
+    make, reason = BAD[name]
+    make(tmp_path / name)
+    (tmp_path / "good.md").write_text("# Good\n\nThis one is fine.")
+    documents, skipped = load(tmp_path)
+    assert list(documents) == ["good.md"]
+    assert list(skipped) == [name]
+    assert reason in skipped[name]
+
+
+def test_a_zip_named_docx_is_misnamed(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "archive.docx", "w") as archive:
+        archive.writestr("note.txt", "hello")
+    assert "misnamed" in load(tmp_path)[1]["archive.docx"]
+
+
+def test_a_file_over_the_limit_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "large.txt").write_bytes(b"word " * 300_000)
+    loaded = load_documents(tmp_path, 1, silent)
+    assert "limit is 1 MB" in loaded.skipped[0].reason
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_each_encoding_gives_the_same_text(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Das Café öffnet um 7 Uhr – für 3 €.".encode(encoding))
+    documents, _ = load(tmp_path)
+    assert everything(documents["a.txt"]) == "Das Café öffnet um 7 Uhr – für 3 €."
+
+
+def test_html_leaves_out_navigation_header_footer_and_scripts(tmp_path: Path) -> None:
+    (tmp_path / "works.html").write_text(WORKS)
+    document = load(tmp_path)[0]["works.html"]
+    assert document.title == "Our works"
+    text = everything(document)
+    assert "stand in the town of Aldergate" in text
+    assert not any(word in text for word in ("Home page", "header", "Imprint", "tracking"))
+
+
+def test_html_in_its_declared_encoding_is_read(tmp_path: Path) -> None:
+    page = '<html><head><meta charset="iso-8859-2"></head><body><p>Łódź leży w Polsce.</p></body></html>'
+    (tmp_path / "a.html").write_bytes(page.encode("iso-8859-2"))
+    assert everything(load(tmp_path)[0]["a.html"]) == "Łódź leży w Polsce."
+
+
+def test_word_headings_and_tables_are_kept(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_heading("Prices", 1)
+    document.add_heading("Lamps", 2)
+    document.add_paragraph("All prices include tax.")
+    table = document.add_table(2, 2)
+    for place, text in enumerate(["Lamp", "Price", "Brass lamp", "80 euros"]):
+        table.cell(place // 2, place % 2).text = text
+    document.save(str(tmp_path / "prices.docx"))
+    loaded = load(tmp_path)[0]["prices.docx"]
+    assert loaded.title == "Prices"
+    assert [(block.kind, block.text) for block in loaded.blocks] == [
+        ("heading", "Prices"),
+        ("heading", "Lamps"),
+        ("paragraph", "All prices include tax."),
+        ("row", "Lamp: Brass lamp; Price: 80 euros"),
+    ]
+
+
+def test_pdf_headings_pages_tables_and_paragraphs_over_the_page_break(tmp_path: Path) -> None:
+    first = [
+        (20, 50, 700, "Service manual"),
+        (10, 50, 670, "The fuse is rated at"),
+        (10, 50, 658, "six amperes. Never bridge"),
+    ]
+    second = [
+        (10, 50, 700, "a blown fuse."),
+        (14, 50, 670, "Prices"),
+        (10, 50, 650, "Part"),
+        (10, 200, 650, "Price"),
+        (10, 50, 638, "Fuse"),
+        (10, 200, 638, "2 euros"),
+    ]
+    (tmp_path / "manual.pdf").write_bytes(text_pdf(first, second))
+    loaded = load(tmp_path)[0]["manual.pdf"]
+    assert loaded.title == "Service manual"
+    assert [(block.kind, block.page, block.text) for block in loaded.blocks] == [
+        ("heading", 1, "Service manual"),
+        ("paragraph", 1, "The fuse is rated at six amperes. Never bridge a blown fuse."),
+        ("heading", 2, "Prices"),
+        ("row", 2, "Part: Fuse; Price: 2 euros"),
+    ]
+
+
+def test_a_pdf_that_only_forbids_printing_is_read(tmp_path: Path) -> None:
+    writer = PdfWriter(clone_from=io.BytesIO(text_pdf([(10, 50, 700, "Readable all the same.")])))
+    writer.encrypt("", "owner", algorithm="RC4-128")
+    writer.write(tmp_path / "open.pdf")
+    assert everything(load(tmp_path)[0]["open.pdf"]) == "Readable all the same."
+
+
+def test_names_keep_their_folders_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "leave.md").write_text("Leave is good.")
+    (tmp_path / ".DS_Store").write_bytes(b"\x00\x01")
+    documents, skipped = load(tmp_path)
+    assert list(documents) == ["people/leave.md"]
+    assert skipped == {}

@@ -1,0 +1,97 @@
+"""The right sentences, each once, at the price of one embedding."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy
+import pytest
+
+from rag.embedder import SentenceEmbedder
+from rag.index import Index, open_or_build
+from rag.lexical import Lexicon
+from rag.retrieve import SentenceRetriever, min_max, search, sentences_of
+from rag.settings import Settings
+
+
+class Counting:
+    """An embedder that counts the texts it is handed."""
+
+    def __init__(self, inner: SentenceEmbedder) -> None:
+        self.inner, self.identity, self.texts = inner, inner.identity, 0
+
+    def encode(self, texts: Sequence[str]) -> numpy.ndarray:
+        self.texts += len(texts)
+        return self.inner.encode(texts)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self.inner.count_tokens(texts)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("How heavy is the glass lamp?", "The Orlin glass lamp weighs 9 kilograms."),
+        ("How heavy is the brass lamp?", "The Orlin brass lamp weighs 4 kilograms."),
+        ("How many days off do I get each year?", "Every employee has 31 days of paid holiday a year."),
+        ("price of the brass lamp", "Lamp: Brass lamp; Price: 80 euros"),
+    ],
+)
+def test_the_sentence_that_answers_comes_first(index: Index, question: str, sentence: str) -> None:
+    assert index.sentences[search(index, question).sentences[0]].text == sentence
+
+
+def test_a_question_in_two_steps_brings_up_the_sentence_behind_the_first(index: Index) -> None:
+    two = replace(index, settings=replace(Settings(), sentences=2))
+    found = [two.sentences[place].text for place in search(two, "In which factory is the glass lamp made?").sentences]
+    assert found == [
+        "The glass lamp is made in the Fenmoor works.",
+        "The Fenmoor works stand in the town of Aldergate.",
+    ]
+
+
+def test_a_query_costs_one_embedding(workspace: Path, embedder: SentenceEmbedder) -> None:
+    counting = Counting(embedder)
+    index = open_or_build(workspace, counting)
+    counting.texts = 0
+    search(index, "How heavy is the glass lamp?")
+    assert counting.texts == 1
+
+
+def test_the_same_sentence_in_two_documents_is_shown_once(workspace: Path, embedder: SentenceEmbedder) -> None:
+    (workspace / "documents" / "copy.md").write_text("The Orlin glass lamp weighs 9 kilograms.")
+    index = open_or_build(workspace, embedder)
+    texts = [index.sentences[place].text for place in search(index, "weight of the glass lamp").sentences]
+    assert len(texts) == len(set(texts)) == index.settings.sentences
+
+
+def test_documents_carry_location_score_and_verbatim_sentences(index: Index) -> None:
+    documents = SentenceRetriever(index=index).invoke("How heavy is the glass lamp?")
+    assert documents[0].metadata["document"] == "lamps.md"
+    assert documents[0].metadata["location"] == "Glass lamp"
+    assert all(text in document.page_content for document in documents for text in sentences_of([document]))
+    assert sentences_of(documents)[0] == "The Orlin glass lamp weighs 9 kilograms."
+
+
+@pytest.mark.parametrize("question", ["😀", "!!!", "the of and", "مرحبا", "x" * 2000])
+def test_a_question_without_known_words_is_searched_all_the_same(index: Index, question: str) -> None:
+    assert len(search(index, question).sentences) == index.settings.sentences
+
+
+def test_coverage_weighs_rare_words_more() -> None:
+    lexicon = Lexicon(["lamp brass", "lamp glass", "lamp steel"])
+    brass, glass, steel = lexicon.coverage("Which lamps are of brass?")
+    # log(1 + 3/4) for "lamp" in all three, log(1 + 3/2) for "brass" in one
+    assert glass == steel == pytest.approx(0.5596 / (0.5596 + 0.9163), abs=1e-3)
+    assert brass == pytest.approx(1.0)
+
+
+def test_shared_words_leave_out_those_of_the_question() -> None:
+    lexicon = Lexicon(["The lamp is from the Fenmoor works.", "Fenmoor lies in Aldergate.", "The lamp is heavy."])
+    shared = lexicon.shared("The lamp is from the Fenmoor works.", without="Where is the lamp from?")
+    assert shared[0] > shared[1] > shared[2] == 0
+
+
+def test_min_max_stretches_and_survives_equal_scores() -> None:
+    assert min_max(numpy.array([2.0, 3.0, 4.0])).tolist() == [0.0, 0.5, 1.0]
+    assert min_max(numpy.array([2.0, 2.0])).tolist() == [0.0, 0.0]

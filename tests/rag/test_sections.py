@@ -1,0 +1,110 @@
+"""Chunks and sentences."""
+
+import pytest
+
+from rag.blocks import Block, Document
+from rag.embedder import SentenceEmbedder
+from rag.parse_html import parse_markdown
+from rag.parse_text import parse_text
+from rag.sections import Chunk, split_document, split_sentences
+
+
+def words(texts: object) -> list[int]:
+    return [len(text.split()) for text in texts]  # type: ignore[attr-defined]
+
+
+def split(text: str, limit: int = 180) -> list[Chunk]:
+    title, blocks = parse_markdown(text.encode())
+    return split_document(Document("a.md", title, tuple(blocks)), limit, words)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("It costs 2.5 euros. Order two.", ["It costs 2.5 euros.", "Order two."]),
+        ("Ask Dr. Brunn or Mr. Oll. They know.", ["Ask Dr. Brunn or Mr. Oll.", "They know."]),
+        ("See fig. 3 for details. It is old.", ["See fig. 3 for details.", "It is old."]),
+        ("Wait for 25 min. The lamp cools down.", ["Wait for 25 min.", "The lamp cools down."]),
+        ("The shop opens at 9. Bring your badge.", ["The shop opens at 9.", "Bring your badge."]),
+        ("Use e.g. Brass. It shines well.", ["Use e.g. Brass.", "It shines well."]),
+        ("J. Oll signed it. Nobody else did.", ["J. Oll signed it.", "Nobody else did."]),
+        ("No. There is no kit. Buy a new one.", ["No. There is no kit.", "Buy a new one."]),
+        ('He said "stop it now." Then he left.', ['He said "stop it now."', "Then he left."]),
+        ("one without an end", ["one without an end"]),
+    ],
+)
+def test_sentences_are_split_where_they_end(text: str, sentences: list[str]) -> None:
+    assert split_sentences(text) == sentences
+
+
+def test_a_chunk_knows_the_headings_above_it() -> None:
+    chunks = split("# Lamps\n\nAll lamps.\n\n## Glass\n\n### Weight\n\nIt weighs nine.\n\n## Brass\n\nIt shines.")
+    assert [(chunk.location, chunk.context) for chunk in chunks] == [
+        ("Lamps", "Lamps"),
+        ("Glass > Weight", "Lamps > Glass > Weight"),
+        ("Brass", "Lamps > Brass"),
+    ]
+
+
+def test_pages_are_named_and_not_crossed() -> None:
+    blocks = (Block("Intro", "heading", 2, 1), Block("First page.", page=1), Block("Second page.", page=2))
+    chunks = split_document(Document("a.pdf", "A", blocks), 100, words)
+    assert [chunk.location for chunk in chunks] == ["page 1, Intro", "page 2, Intro"]
+
+
+def test_a_question_standing_alone_introduces_its_answer_and_is_no_sentence() -> None:
+    chunks = split("# FAQ\n\n**Can I swim?**\n\nOnly in summer.\n\nIs it deep?\n\nVery deep indeed.")
+    assert [(chunk.context, chunk.sentences) for chunk in chunks] == [
+        ("FAQ > Can I swim?", ("Only in summer.",)),
+        ("FAQ > Is it deep?", ("Very deep indeed.",)),
+    ]
+
+
+def test_a_table_row_is_a_sentence_that_names_its_columns() -> None:
+    (chunk,) = split("| Lamp | Price |\n|---|---|\n| Brass | 80 euros |\n| Glass | 95 euros |")
+    assert chunk.sentences == ("Lamp: Brass; Price: 80 euros", "Lamp: Glass; Price: 95 euros")
+
+
+def test_list_items_are_sentences_of_their_own() -> None:
+    (chunk,) = split("Bring these:\n\n- a badge\n- two photos")
+    assert chunk.sentences == ("Bring these:", "a badge", "two photos")
+
+
+def test_chunks_stay_within_the_limit_and_lose_nothing(embedder: SentenceEmbedder) -> None:
+    sentences = [f"Lamp number {number} hangs in the hall of the old harbour office." for number in range(60)]
+    document = Document("a.txt", "Lamps", (Block(" ".join(sentences)),))
+    chunks = split_document(document, 100, embedder.count_tokens)
+    assert max(embedder.count_tokens([chunk.text for chunk in chunks])) <= 100
+    assert [sentence for chunk in chunks for sentence in chunk.sentences] == sentences
+
+
+def test_a_sentence_longer_than_a_chunk_is_cut(embedder: SentenceEmbedder) -> None:
+    long = ", ".join(f"lamp {number}" for number in range(200))
+    chunks = split_document(Document("a.txt", "Lamps", (Block(long),)), 50, embedder.count_tokens)
+    assert len(chunks) > 5
+    assert max(embedder.count_tokens([chunk.text for chunk in chunks])) <= 50
+
+
+def test_every_sentence_stands_in_its_chunk_word_for_word() -> None:
+    chunks = split("# A\n\nOne is here. Two is there.\n\n- item one\n- item two\n\nThree ends it.", limit=6)
+    assert len(chunks) > 1
+    assert all(sentence in chunk.text for chunk in chunks for sentence in chunk.sentences)
+
+
+def test_plain_text_headings_wrapped_lines_and_key_values() -> None:
+    text = (
+        "SALES MEETING\n\nPlace: the Heron Room\nMinutes: Ada\n\n1. OPENING\n\n"
+        "The survey was repeated in spring and all of the growers were\nsatisfied with it. The desk was thanked.\n"
+    )
+    title, blocks = parse_text(text.encode())
+    assert title == "SALES MEETING"
+    assert [(block.kind, block.text) for block in blocks] == [
+        ("heading", "SALES MEETING"),
+        ("paragraph", "Place: the Heron Room"),
+        ("paragraph", "Minutes: Ada"),
+        ("heading", "1. OPENING"),
+        (
+            "paragraph",
+            "The survey was repeated in spring and all of the growers were satisfied with it. The desk was thanked.",
+        ),
+    ]
