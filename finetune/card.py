@@ -37,7 +37,8 @@ def card(
             for name, (right, asked) in figures.items()
         ),
         "",
-        f"Training: {result.steps} steps, {result.tokens:,} tokens, {result.seconds / 60:.0f} minutes on {result.device}.",
+        f"Training: {result.steps} steps, {result.tokens:,} tokens, "
+        f"{result.seconds / 60:.0f} minutes on {result.device}.",
         "",
         "| step | loss, training wording | loss, held out |",
         "|---|---|---|",
@@ -46,7 +47,8 @@ def card(
         "## Made from",
         "",
         f"- Data: {data}",
-        f"- Base model: {identity['base_model']}, fingerprint `{identity['base_fingerprint']}`, shape {identity['shape']}",
+        f"- Base model: {identity['base_model']}, fingerprint `{identity['base_fingerprint']}`, "
+        f"shape {identity['shape']}",
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in asdict(settings).items()),
         "",
         "Losses are nats per answer token. Limits: a small model; it knows what it was trained on and nothing else.",

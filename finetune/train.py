@@ -6,7 +6,6 @@ Does not cover: what the rows say (examples.py, reader.py) and how good the resu
 
 import ctypes
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from datasets import Dataset
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]
 
 from finetune.branches import IGNORED, Group, collate
 from finetune.settings import TrainingSettings
@@ -62,7 +61,7 @@ class AnswerLossTrainer(SFTTrainer):
         targets = labels[counted]
         total = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
         loss = total / (counted.sum() if num_items_in_batch is None else num_items_in_batch)
-        mode = "train" if self.model.training else "eval"
+        mode = "train" if model.training else "eval"
         right = (logits.detach().argmax(-1) == targets).float().mean().item()
         self._metrics[mode]["mean_token_accuracy"].append(right)
         return (loss, {"logits": logits}) if return_outputs else loss
@@ -107,7 +106,8 @@ class Progress(TrainerCallback):
         if done and "loss" in line:
             left = (time.monotonic() - self.began) / done * (state.max_steps - state.global_step)
             self.report(
-                f"step {state.global_step} of {state.max_steps}, loss {line['loss']:.3f}, about {left / 60:.0f} min left"
+                f"step {state.global_step} of {state.max_steps}, loss {line['loss']:.3f}, "
+                f"about {left / 60:.0f} min left"
             )
         elif "eval_loss" in line:
             self.report(f"step {state.global_step}: loss on held-out wording {line['eval_loss']:.3f}")
@@ -189,7 +189,7 @@ def resumable(work: Path, settings: TrainingSettings, rows: Sequence[Group]) -> 
     """The last checkpoint in `work` if it was made with these settings and rows; a foreign one is cleared."""
     mark = work / "run.json"
     run = {"settings": asdict(settings), "rows": len(rows), "tokens": sum(len(group) for group in rows)}
-    last = get_last_checkpoint(str(work))
+    last: str | None = get_last_checkpoint(str(work))  # type: ignore[no-untyped-call]
     if last is not None and mark.is_file() and json.loads(mark.read_text()) == run:
         return last
     for checkpoint in work.glob("checkpoint-*"):
@@ -211,8 +211,8 @@ def write_adapter(model: Any, target: Path, identity: dict[str, Any], card: str)
     (beside / "README.md").write_text(card, encoding="utf-8")
     old = target.with_name(f".{target.name}.old")
     if target.exists():
-        os.replace(target, old)
-    os.replace(beside, target)
+        target.replace(old)
+    beside.replace(target)
     shutil.rmtree(old, ignore_errors=True)
 
 

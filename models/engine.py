@@ -54,7 +54,8 @@ class Engine:
         # bf16 prefills twice as fast where the processor has it and decodes at the same speed (measured).
         fast = device == "cuda" or torch.cpu._is_avx512_bf16_supported()
         self.dtype = torch.bfloat16 if fast else torch.float32
-        model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=self.dtype, local_files_only=True).to(device)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(base, dtype=self.dtype, local_files_only=True)
+        model = loaded.to(device)
         base_identity = identity(base) | {"dtype": str(self.dtype).removeprefix("torch.")}
         self.identities: dict[str, dict[str, str]] = {BASE: base_identity}
         self.failures: dict[str, str] = {}

@@ -68,10 +68,11 @@ def _from_gguf(source: Path, report: Report) -> Path:
         tokenizer.save_pretrained(beside)
         (beside / "done").write_text(json.dumps({"base_model": DEFAULT_MODEL, "source": source.name}))
         if not target.exists():
-            os.replace(beside, target)
+            beside.replace(target)
     except OSError as error:
         raise ModelUnavailable(
-            f"The base model could not be written to {target} ({error}). Free some space (600 MB) or set XDG_CACHE_HOME."
+            f"The base model could not be written to {target} ({error}). "
+            "Free some space (600 MB) or set XDG_CACHE_HOME."
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
