@@ -1,5 +1,6 @@
 """The report on retrieval, on questions whose result is known beforehand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,8 @@ UNANSWERABLE = {"class": "unanswerable", "document": None, "evidence": [], "ques
 
 
 def test_the_report_counts_evidence_by_class_and_two_passages_apart(index: Index) -> None:
-    report = retrieval_report(index, [WEIGHT, TOWN, ABSENT, UNANSWERABLE])
+    bridging = replace(index, settings=replace(index.settings, bridge_weight=0.5))
+    report = retrieval_report(bridging, [WEIGHT, TOWN, ABSENT, UNANSWERABLE])
     assert {name: group.questions for name, group in report.groups.items()} == {
         "trained": 3,
         "documents only, two passages": 1,
