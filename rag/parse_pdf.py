@@ -1,7 +1,9 @@
 """PDF: text with page numbers, headings by their size, tables by their columns. Does not read scanned images."""
 
 import io
+import itertools
 import logging
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,9 @@ from rag.blocks import Block, Unreadable, rows_as_blocks
 
 HEADING_RATIO = 1.15
 """A line set this much larger than the body is a heading."""
+EDGE = 2
+"""How many lines at the top and bottom of a page may be a running header or footer."""
+LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"})
 SAME_LINE = 2.0
 SAME_COLUMN = 3.0
 PARAGRAPH_GAP = 1.35
@@ -39,7 +44,7 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
         # Many PDFs only forbid printing: they open with the empty password.
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted: save it without a password")
-        pages = [_lines(page) for page in reader.pages]
+        pages = _without_running_lines([_lines(page) for page in reader.pages])
         title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
@@ -75,7 +80,7 @@ def _lines(page: PageObject) -> list[Line]:
         y = text_matrix[4] * matrix[1] + text_matrix[5] * matrix[3] + matrix[5]
         size = round(abs(font_size * (text_matrix[3] or 1.0) * (matrix[3] or 1.0)), 1)
         # One call may hold several lines; only the last one's height is known, the order is kept.
-        for piece in text.strip("\n").split("\n"):
+        for piece in text.translate(LIGATURES).strip("\n").split("\n"):
             if lines and abs(lines[-1].y - y) < SAME_LINE and "\n" not in text.strip("\n"):
                 lines[-1].pieces.append((x, piece))
                 lines[-1].size = max(lines[-1].size, size)
@@ -120,18 +125,35 @@ def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> list[Bloc
 
 
 def _table(lines: list[Line]) -> list[Line]:
-    """The lines from the first on that share two or more column starts; empty when it is no table."""
-    columns = [x for x, _ in lines[0].pieces]
-    rows = []
-    for line in lines:
-        starts = [x for x, _ in line.pieces]
-        if len(starts) != len(columns) or any(
-            abs(start - column) > SAME_COLUMN for start, column in zip(starts, columns, strict=True)
-        ):
-            break
-        rows.append(line)
-    apart = all(right - left > 2 * SAME_COLUMN for left, right in zip(columns, columns[1:], strict=False))
-    return rows if len(columns) > 1 and len(rows) > 1 and apart else []
+    """A header and the rows below it, from the first line on; empty when it is no table. The rows share two or
+    more column starts; the header has as many pieces, which may be centred over their columns."""
+    if len(lines) < 2 or len(lines[0].pieces) != len(lines[1].pieces) or len(lines[0].pieces) < 2:
+        return []
+    columns = [x for x, _ in lines[1].pieces]
+    rows = [line for line in itertools.takewhile(lambda line: _aligned(line, columns), lines[1:])]
+    apart = all(right - left > 2 * SAME_COLUMN for left, right in itertools.pairwise(columns))
+    return [lines[0], *rows] if apart and (len(rows) > 1 or _aligned(lines[0], columns)) else []
+
+
+def _aligned(line: Line, columns: list[float]) -> bool:
+    starts = [x for x, _ in line.pieces]
+    return len(starts) == len(columns) and all(
+        abs(start - column) <= SAME_COLUMN for start, column in zip(starts, columns, strict=True)
+    )
+
+
+def _without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
+    """The pages without what stands at the top or bottom of most of them, page numbers aside."""
+    edges = Counter(text for lines in pages for text in {_shape(line) for line in [*lines[:EDGE], *lines[-EDGE:]]})
+    running = {text for text, count in edges.items() if len(pages) > 1 and count > len(pages) / 2}
+    return [
+        [line for place, line in enumerate(lines) if EDGE <= place < len(lines) - EDGE or _shape(line) not in running]
+        for lines in pages
+    ]
+
+
+def _shape(line: Line) -> str:
+    return re.sub(r"\d+", "#", line.text)
 
 
 def _join_over_pages(blocks: list[Block], following: list[Block]) -> None:

@@ -187,7 +187,7 @@ def test_the_runner_times_retrieval_and_keeps_passages(index: Index) -> None:
 class Broken(ScriptedModel):
     """A model that fails in the middle."""
 
-    def _stream(self, *given: object, **named: object):  # type: ignore[no-untyped-def, override]
+    def _stream(self, *given: object, **named: object):  # type: ignore[no-untyped-def]
         yield from ()
         raise RuntimeError("out of memory")
 

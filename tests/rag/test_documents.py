@@ -15,11 +15,11 @@ from rag.index import silent
 from tests.rag.examples import WORKS
 
 
-def write_pdf(path: Path, password: str = "") -> None:
+def write_pdf(path: Path, password: str = "", algorithm: str = "RC4-128") -> None:
     writer = PdfWriter()
     writer.add_blank_page(200, 200)
     if password:
-        writer.encrypt(password, algorithm="RC4-128")
+        writer.encrypt(password, algorithm=algorithm)
     writer.write(path)
 
 
@@ -64,6 +64,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "binary.txt": (lambda path: path.write_bytes(bytes(range(256)) * 20), "binary"),
     "controls.txt": (lambda path: path.write_bytes(b"\x01\x02\x03\x04\x05 text " * 50), "binary"),
     "encrypted.pdf": (lambda path: write_pdf(path, "secret"), "encrypted"),
+    "modern.pdf": (lambda path: write_pdf(path, "secret", "AES-256"), "encrypted"),
     "scanned.pdf": (write_pdf, "no text in it"),
     "text.pdf": (lambda path: path.write_text("This is only text."), "misnamed"),
     "image.txt": (
@@ -175,9 +176,26 @@ def test_pdf_headings_pages_tables_and_paragraphs_over_the_page_break(tmp_path: 
     ]
 
 
-def test_a_pdf_that_only_forbids_printing_is_read(tmp_path: Path) -> None:
+def test_pdf_lines_that_run_along_all_pages_are_left_out(tmp_path: Path) -> None:
+    pages = [
+        [(8, 50, 780, "Orlin Ltd"), (10, 50, 700, f"Only {word} here."), (8, 50, 20, f"Page {number} of 3")]
+        for number, word in enumerate(["brass", "glass", "steel"], 1)
+    ]
+    (tmp_path / "a.pdf").write_bytes(text_pdf(*pages))
+    assert everything(load(tmp_path)[0]["a.pdf"]) == "Only brass here.\nOnly glass here.\nOnly steel here."
+
+
+def test_a_pdf_table_with_a_centred_header_keeps_it(tmp_path: Path) -> None:
+    rows = [("Lamp", 80, "Price", 230), ("Brass", 50, "80 euros", 200), ("Glass", 50, "95 euros", 200)]
+    lines = [(10, x, 700 - 12 * place, words) for place, row in enumerate(rows) for words, x in (row[:2], row[2:])]
+    (tmp_path / "a.pdf").write_bytes(text_pdf(lines))
+    assert everything(load(tmp_path)[0]["a.pdf"]) == "Lamp: Brass; Price: 80 euros\nLamp: Glass; Price: 95 euros"
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])
+def test_a_pdf_that_only_forbids_printing_is_read(algorithm: str, tmp_path: Path) -> None:
     writer = PdfWriter(clone_from=io.BytesIO(text_pdf([(10, 50, 700, "Readable all the same.")])))
-    writer.encrypt("", "owner", algorithm="RC4-128")
+    writer.encrypt("", "owner", algorithm=algorithm)
     writer.write(tmp_path / "open.pdf")
     assert everything(load(tmp_path)[0]["open.pdf"]) == "Readable all the same."
 

@@ -34,7 +34,12 @@ ABSENT = {
     "accepted": ["blue"],
     "questions": {"held_out": ["What colour is the lamp?"]},
 }
-UNANSWERABLE = {"class": "unanswerable", "document": None, "evidence": [], "questions": {"held_out": ["Who won?"]}}
+UNANSWERABLE: dict[str, object] = {
+    "class": "unanswerable",
+    "document": None,
+    "evidence": [],
+    "questions": {"held_out": ["Who won?"]},
+}
 
 
 def test_the_report_counts_evidence_by_class_and_two_passages_apart(index: Index) -> None:
