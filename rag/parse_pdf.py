@@ -130,7 +130,7 @@ def _table(lines: list[Line]) -> list[Line]:
     if len(lines) < 2 or len(lines[0].pieces) != len(lines[1].pieces) or len(lines[0].pieces) < 2:
         return []
     columns = [x for x, _ in lines[1].pieces]
-    rows = [line for line in itertools.takewhile(lambda line: _aligned(line, columns), lines[1:])]
+    rows = list(itertools.takewhile(lambda line: _aligned(line, columns), lines[1:]))
     apart = all(right - left > 2 * SAME_COLUMN for left, right in itertools.pairwise(columns))
     return [lines[0], *rows] if apart and (len(rows) > 1 or _aligned(lines[0], columns)) else []
 

@@ -13,13 +13,7 @@ from ui import history as history_page
 from ui.session import Session
 from ui.settings import Settings
 
-LEAVE_PERMALINK = """() => {
-  const address = new URL(window.location);
-  if (address.searchParams.has('comparison')) {
-    address.searchParams.delete('comparison');
-    window.history.replaceState(null, '', address);
-  }
-}"""
+# Gradio also "selects" the first tab while the page loads; the permalink must outlive that.
 
 
 def build(runner: Runner, history: History, settings: Settings) -> gr.Blocks:
@@ -36,7 +30,7 @@ def build(runner: Runner, history: History, settings: Settings) -> gr.Blocks:
         gr.HTML(render.title_html(settings), elem_id="title", js_on_load=None)
         status = gr.HTML(render.status_html(settings.status()), elem_id="status", js_on_load=None)
         with gr.Tabs(elem_id="pages") as tabs:
-            with gr.Tab("Compare", id="compare") as compare_tab:
+            with gr.Tab("Compare", id="compare"):
                 asking = compare.lay_out(runner, settings)
             with gr.Tab("History", id="history") as history_tab:
                 reading = history_page.lay_out()
@@ -44,7 +38,6 @@ def build(runner: Runner, history: History, settings: Settings) -> gr.Blocks:
         timer = gr.Timer(2.0)
         compare.wire(compare_page, asking, session, stored_name)
         history_page.wire(stored, reading, history_tab)
-        compare_tab.select(None, None, None, js=LEAVE_PERMALINK, api_visibility="private")
         timer.tick(compare_page.status, None, [status, timer], **compare.HIDDEN)
         demo.load(compare_page.greet, stored_name, [session, asking.name, stored_name], **compare.HIDDEN)
         demo.load(compare_page.status, None, [status, timer], **compare.HIDDEN)

@@ -59,15 +59,17 @@ def test_a_renamed_document_is_cited_by_its_new_name(workspace: Path, embedder: 
 
 
 @pytest.mark.parametrize("name", ["chunks.json", "chunks.faiss", "sentences.npy", "manifest.json"])
-@pytest.mark.parametrize("damage", ["truncated", "changed", "missing"])
+@pytest.mark.parametrize("damage", ["truncated", "start changed", "end changed", "missing"])
 def test_a_corrupt_index_is_rebuilt(name: str, damage: str, workspace: Path, embedder: SentenceEmbedder) -> None:
     before = open_or_build(workspace, embedder)
     path = generation(workspace) / name
     content = path.read_bytes()
+    damaged = {"truncated": content[: len(content) // 2], "start changed": b"\xff" + content[1:]}
     if damage == "missing":
         path.unlink()
     else:
-        path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"\xff" + content[1:])
+        # The last byte of a vector is the kind of damage that only a checksum sees.
+        path.write_bytes(damaged.get(damage, content[:-1] + bytes([content[-1] ^ 1])))
     after = open_or_build(workspace, embedder)
     assert after.report.status == "rebuilt"
     assert "damaged" in after.report.reason or "could not be read" in after.report.reason
