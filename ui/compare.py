@@ -62,18 +62,22 @@ class Compare:
 
     async def ask(self, session: Session | None) -> AsyncIterator[Updates]:
         """Stream what is new until both sides are done. Leaving it, by Stop or a closed tab, ends the run."""
-        asking = session.begin(self.runner, self.history) if session else None
-        if session is None or asking is None:
+        session = session or Session()
+        asking = session.begin(self.runner, self.history)
+        shown = self.paint(session)
+        if asking is None:
+            # Never nothing: Gradio would empty every output, down to the labels of the buttons.
+            yield shown
             return
-        shown: Updates = []
         frames = asking.frames()
         try:
+            yield shown
             async for _ in frames:
                 if session.asking is not asking:
                     return
                 now = self.paint(session)
-                # An empty frame still tells Gradio to look whether anybody is there.
-                yield [gr.skip() if old == new else new for old, new in zip(shown, now, strict=True)] if shown else now
+                # A frame without changes still tells Gradio to look whether anybody is there.
+                yield [gr.skip() if old == new else new for old, new in zip(shown, now, strict=True)]
                 shown = now
         finally:
             asking.stop.set()

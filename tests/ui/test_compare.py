@@ -209,3 +209,13 @@ def test_a_contestant_that_failed_to_load_says_why() -> None:
     page = Page(tuned=[Failed("No weights: run make models.")])
     page.ask()
     assert "No weights: run make models." in page.now
+
+
+def test_a_refused_question_still_paints_the_page_once() -> None:
+    page = Page()
+    page.begin("")
+
+    async def frames() -> int:
+        return len([values async for values in page.handlers.ask(page.session)])
+
+    assert asyncio.run(frames()) == 1
