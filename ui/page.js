@@ -18,4 +18,13 @@
     const found = boxes.map((box) => announce(...box));
     if (found.every(Boolean) || ++tries > 100) clearInterval(timer);
   }, 100);
+
+  // Back on the Compare page, the address must no longer name a comparison. A click, not Gradio's own select
+  // event: that also fires while a permalink loads.
+  document.addEventListener('click', (event) => {
+    const address = new URL(window.location);
+    if (!event.target.closest('#compare_tab-button') || !address.searchParams.has('comparison')) return;
+    address.searchParams.delete('comparison');
+    window.history.replaceState(null, '', address);
+  });
 }

@@ -13,8 +13,6 @@ from ui import history as history_page
 from ui.session import Session
 from ui.settings import Settings
 
-# Gradio also "selects" the first tab while the page loads; the permalink must outlive that.
-
 
 def build(runner: Runner, history: History, settings: Settings) -> gr.Blocks:
     """The app as Gradio blocks, not yet served."""
@@ -30,7 +28,7 @@ def build(runner: Runner, history: History, settings: Settings) -> gr.Blocks:
         gr.HTML(render.title_html(settings), elem_id="title", js_on_load=None)
         status = gr.HTML(render.status_html(settings.status()), elem_id="status", js_on_load=None)
         with gr.Tabs(elem_id="pages") as tabs:
-            with gr.Tab("Compare", id="compare"):
+            with gr.Tab("Compare", id="compare", elem_id="compare_tab"):
                 asking = compare.lay_out(runner, settings)
             with gr.Tab("History", id="history") as history_tab:
                 reading = history_page.lay_out()

@@ -36,14 +36,18 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 
+CLOSED = ("run/", "api/", "call/", "upload", "deep_link", "process_recording", "component_server", "proxy=", "vibe")
+"""Gradio's ways to call handlers directly, to leave files or to save sessions: the pages use none of them."""
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class SecurityHeaders:
-    """Adds headers to every response. Plain ASGI: Starlette's own base class would hold up the streams."""
+class Guard:
+    """Security headers on every response, and no way in but the pages' own queue. Plain ASGI: Starlette's own
+    base class would hold up the streams."""
 
     HEADERS = [
         (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
@@ -60,7 +64,11 @@ class SecurityHeaders:
                 message["headers"] = [*message["headers"], *self.HEADERS]
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        _, _, call = str(scope.get("path", "")).partition("/gradio_api/")
+        if scope["type"] == "http" and call.startswith(CLOSED):
+            await JSONResponse({"detail": "Not found"}, 404)(scope, receive, send_with_headers)
+        else:
+            await self.app(scope, receive, send_with_headers)
 
 
 def health(settings: Settings) -> Callable[[Request], JSONResponse]:
@@ -74,6 +82,38 @@ def health(settings: Settings) -> Callable[[Request], JSONResponse]:
         return JSONResponse({"ok": True, "ready": ready, "version": settings.code_version, "parts": parts})
 
     return healthz
+
+
+def looks() -> dict[str, Any]:
+    """How the pages look and the little they do in the browser."""
+    return {
+        "theme": theme(),
+        "css": (HERE / "style.css").read_text(encoding="utf-8"),
+        "js": (HERE / "page.js").read_text(encoding="utf-8"),
+    }
+
+
+def manners(settings: Settings) -> dict[str, Any]:
+    """What of Gradio is on and what is off."""
+    return {
+        "prevent_thread_lock": True,
+        "quiet": True,
+        "show_error": False,
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "mcp_server": False,
+        "share": False,
+        "pwa": False,
+        "app_kwargs": {
+            "openapi_url": None,
+            "docs_url": None,
+            "redoc_url": None,
+            "middleware": [Middleware(Guard)],
+            "routes": [Route("/healthz", health(settings))],
+        },
+    }
 
 
 def launch(
@@ -97,32 +137,7 @@ def launch(
     check_port(host, port)
     demo.queue(api_open=False, max_size=MAX_WAITING)
     try:
-        demo.launch(
-            server_name=host,
-            server_port=port,
-            auth=auth,
-            root_path=root_path,
-            prevent_thread_lock=True,
-            quiet=True,
-            show_error=False,
-            footer_links=[],
-            run_history=False,
-            enable_monitoring=False,
-            ssr_mode=False,
-            mcp_server=False,
-            share=False,
-            pwa=False,
-            theme=theme(),
-            css=(HERE / "style.css").read_text(encoding="utf-8"),
-            js=(HERE / "page.js").read_text(encoding="utf-8"),
-            app_kwargs={
-                "openapi_url": None,
-                "docs_url": None,
-                "redoc_url": None,
-                "middleware": [Middleware(SecurityHeaders)],
-                "routes": [Route("/healthz", health(settings))],
-            },
-        )
+        demo.launch(server_name=host, server_port=port, auth=auth, root_path=root_path, **looks(), **manners(settings))
     except OSError as error:
         raise port_taken(host, port) from error
     print(

@@ -41,9 +41,9 @@ def handlers(server: str) -> list[dict[str, Any]]:
     return [each for each in config(server)["dependencies"] if each["backend_fn"]]
 
 
-def through_the_queue(server: str, number: int, data: list[Any]) -> str:
+def through_the_queue(server: str, number: int, data: list[Any], session: str = "") -> str:
     """Run one handler as a browser without a page would; returns everything it says."""
-    session = uuid.uuid4().hex
+    session = session or uuid.uuid4().hex
     body = {"data": data, "fn_index": number, "session_hash": session}
     status, said = post(f"{server}/gradio_api/queue/join", body)
     if status != 200:
@@ -87,10 +87,15 @@ def test_no_endpoint_is_offered(fast_server: str) -> None:
 
 def test_a_direct_post_runs_nothing(fast_server: str) -> None:
     for handler in handlers(fast_server):
-        for address in (f"run/{handler['api_name']}", f"call/{handler['api_name']}", "run/predict"):
+        names = [f"{way}/{handler['api_name']}" for way in ("run", "call", "call/v2", "api")]
+        for address in (*names, "run/predict"):
             body = {"data": [None] * len(handler["inputs"]), "fn_index": handler["id"], "session_hash": "x"}
             status, _ = post(f"{fast_server}/gradio_api/{address}", body)
             assert status >= 400, (address, handler["id"])
+
+
+def test_nobody_can_leave_files_here(fast_server: str) -> None:
+    assert post(f"{fast_server}/gradio_api/upload", {})[0] == 404
 
 
 def test_a_vote_posted_without_a_page_is_refused_and_not_saved(fast_server: str) -> None:
@@ -153,24 +158,17 @@ def test_nothing_is_asked_of_any_other_host(fast_server: str, open_page: OpenPag
     assert [url for url in asked if not url.startswith((fast_server, "data:", "blob:"))] == []
 
 
-@pytest.mark.browser
-def test_while_names_are_hidden_no_message_to_the_browser_holds_them(fast_server: str, open_page: OpenPage) -> None:
-    page = open_page(fast_server)
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("Network.enable")
-    received: list[str] = []
-    devtools.on("Network.eventSourceMessageReceived", lambda event: received.append(event["data"]))
-    # Gradio reads its stream with fetch; the answers then come as data chunks.
-    streams: list[Any] = []
-    page.on("response", lambda response: streams.append(response) if "queue/data" in response.url else None)
-    page.get_by_label("Hide which is which until I vote").check()
-    ask(page, "beacon?")  # both sides give the same text, so no name can come from an answer
-    wait_for_both(page)
-    page.wait_for_timeout(300)
-    heard = "".join(received)
-    for response in streams:
-        response.finished()
-        heard += response.text()
+def test_while_names_are_hidden_no_message_to_the_browser_holds_them(fast_server: str) -> None:
+    (begin,) = [each for each in handlers(fast_server) if len(each["inputs"]) == 6]
+    (ask_both,) = [each for each in handlers(fast_server) if each["types"]["generator"]]
+    (settle,) = [each for each in handlers(fast_server) if each["trigger_after"] == ask_both["id"]]
+    session = uuid.uuid4().hex
+    # Both sides then say the same, so no name can come from an answer.
+    question = ["beacon?", "fine-tuned", "rag", True, "mallory", None]
+    heard = through_the_queue(fast_server, begin["id"], question, session)
+    for handler in (ask_both, settle):
+        heard += through_the_queue(fast_server, handler["id"], [None], session)
     assert "hidden until you vote" in heard
-    for telltale in ("Fine-tuned", "manual.pdf", "Technical data", "Queue<", "First token", "searching"):
+    assert "Look: " in heard
+    for telltale in ("Fine-tuned", "fine-tuned", "manual.pdf", "Technical data", "Queue<", "First token", "searching"):
         assert telltale not in heard
