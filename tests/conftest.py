@@ -15,3 +15,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny import make_tiny_model
 
     return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests go last: Playwright keeps an event loop running in this thread until the session ends,
+    and asyncio.run refuses to start beside it."""
+    items.sort(key=lambda item: "end_to_end" in item.path.parts)
