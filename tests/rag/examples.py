@@ -53,10 +53,12 @@ def tiny_workspace(folder: Path) -> Path:
 
 
 class ScriptedModel(GenericFakeChatModel):
-    """Streams `pieces`, counts one token per word, and notes what it was sent and whether it was stopped."""
+    """Streams `pieces`, counts one token per word, and notes what it was sent and whether it was stopped.
+    With `gate`, it says nothing until that is set."""
 
     pieces: list[str]
     finish_reason: str = "end"
+    gate: Any = None
     messages: Iterator[Any] = iter(())
     _sent: list[list[BaseMessage]] = PrivateAttr(default_factory=list)
     _said: list[str] = PrivateAttr(default_factory=list)
@@ -70,6 +72,8 @@ class ScriptedModel(GenericFakeChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         self._sent.append(messages)
+        if self.gate is not None:
+            assert self.gate.wait(10)
         try:
             for piece in self.pieces:
                 self._said.append(piece)
