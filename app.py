@@ -50,6 +50,10 @@ class Parts:
     workspace: Workspace
 
     def __post_init__(self) -> None:
+        # Read here, not in the loading thread: a wrong value is said at once. Imports nothing heavy.
+        from rag.settings import settings_from
+
+        self.rag_settings = settings_from(self.workspace.table("rag"))
         self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1)
         self.engine: Loading[Any] = Loading("base model", self._engine)
         self.index: Loading[Any] = Loading("document index", self._index)
@@ -79,20 +83,17 @@ class Parts:
         """(identity, a function that answers many questions at once) of a contestant, for accuracy."""
         if name not in self._contestants:
             raise ArenaError(f"No contestant '{name}': there are {', '.join(self._contestants)}.")
+        from models.chat import as_messages
+
         contestant, engine = self.contestant(name), self.engine.value()
-        adapter = self.generator if name == "rag" else name
 
         def answers(texts: Sequence[str]) -> Sequence[str]:
-            prompts = [contestant.messages(text) for text in texts]
-            found = engine.answer_batch([prompt for prompt in prompts if prompt], adapter)
+            prompts = [as_messages(contestant.messages(text)) for text in texts]
+            found = engine.answer_batch([prompt for prompt in prompts if prompt], contestant.model.adapter)
             remaining = iter(found)
             return [next(remaining) if prompt else DOCUMENTS_DO_NOT_SAY for prompt in prompts]
 
         return contestant.identity, answers
-
-    @property
-    def generator(self) -> str:
-        return str(self.workspace.table("rag").get("generator", "reader"))
 
     def _engine(self, report: Report) -> Any:
         report("loading base model…")
@@ -110,16 +111,14 @@ class Parts:
         report("opening the document index…")
         from rag.embedder import open_embedder
         from rag.index import open_or_build
-        from rag.settings import settings_from
 
         named = self.workspace.settings.get("embedder")
         embedder = open_embedder(Path(named) if named else None)
-        settings = settings_from(self.workspace.table("rag"))
         with self.device.background():
             return open_or_build(
                 self.workspace.path,
                 embedder,
-                settings,
+                self.rag_settings,
                 lambda doing, done, total: report(f"document index: {doing} {done} of {total}"),
             )
 
@@ -145,7 +144,7 @@ class Parts:
     def _rag(self, report: Report) -> Contestant:
         from rag.contestant import RagContestant
 
-        model, identity = self._chat_model(self.generator, report)
+        model, identity = self._chat_model(self.rag_settings.generator, report)
         follow(self.index, report)
         return RagContestant(self.index.value(), model, identity, LOCAL)
 
@@ -213,7 +212,7 @@ def run_server(path: Path, host: str, port: int) -> None:
             "database": State("ready" if stored == "ready" else "failed", stored),
         }
 
-    generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.generator]
+    generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
     settings = ui.Settings(
         workspace=workspace.name,
         example_prompts=workspace.examples,

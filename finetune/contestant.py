@@ -1,16 +1,16 @@
 """The closed-book contestants: a chat model asked without documents. `fine-tuned` and the control `base` differ
 only in the model handed in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, BaseMessage, convert_to_messages
 
 from arena.contestant import StopSignal
 from arena.events import Event, Finished, Note, Token, Working
 from arena.prompts import PROMPT_VERSION, closed_book_messages
-from arena.question import Question
+from arena.question import Question, Turn
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class ClosedBook:
     def identity(self) -> Mapping[str, str]:
         return {**self.model_identity, "prompt_version": PROMPT_VERSION}
 
-    def messages(self, text: str) -> list[dict[str, str]]:
-        """What the model sees of a first question; for measuring accuracy in batches."""
-        return closed_book_messages(text)
+    def messages(self, text: str, history: Sequence[Turn] = ()) -> list[BaseMessage]:
+        """What the model sees; also for measuring accuracy in batches."""
+        return convert_to_messages(closed_book_messages(text, history))
 
     def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
         yield Working()
         history = list(question.history)
-        messages = as_tuples(closed_book_messages(question.text, history))
-        while history and self._tokens(messages) > self.context_tokens - self.answer_tokens:
+        messages = self.messages(question.text, history)
+        while history and self.model.get_num_tokens_from_messages(messages) > self.context_tokens - self.answer_tokens:
             history.pop(0)
-            messages = as_tuples(closed_book_messages(question.text, history))
+            messages = self.messages(question.text, history)
         if len(history) < len(question.history):
             yield Note(f"{len(question.history) - len(history)} earlier turns were dropped to fit the context.")
         whole: AIMessageChunk | None = None
@@ -52,13 +52,3 @@ class ClosedBook:
         usage = (whole.usage_metadata if whole else None) or {"input_tokens": 0, "output_tokens": 0}
         reason = (whole.response_metadata if whole else {}).get("finish_reason", "end")
         yield Finished(usage["input_tokens"], usage["output_tokens"], "stopped" if stop.is_set() else reason)
-
-    def _tokens(self, messages: list[tuple[str, str]]) -> int:
-        from langchain_core.messages import convert_to_messages
-
-        return self.model.get_num_tokens_from_messages(list(convert_to_messages(messages)))
-
-
-def as_tuples(messages: list[dict[str, str]]) -> list[tuple[str, str]]:
-    """In the form every LangChain chat model takes."""
-    return [(message["role"], message["content"]) for message in messages]

@@ -27,6 +27,10 @@ class LocalChatModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "local"
 
+    def get_token_ids(self, text: str) -> list[int]:
+        """The engine's own; without it LangChain, and code that asks whether a model can count, take GPT-2's."""
+        return list(self.engine.tokenizer(text, add_special_tokens=False)["input_ids"])
+
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Any = None) -> int:
         return self.engine.count(as_messages(messages))
 

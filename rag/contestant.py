@@ -6,10 +6,11 @@ from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
 
 from arena.contestant import StopSignal
 from arena.events import Event, Finished, Note, Passage, Retrieved, StopReason, Token, Working
-from arena.prompts import PROMPT_VERSION, Message
+from arena.prompts import PROMPT_VERSION
 from arena.question import Question
 from rag.budget import Prompt, fitted
 from rag.chain import build_chain, too_far
@@ -18,9 +19,6 @@ from rag.retrieve import as_documents, search
 
 REASONS: Mapping[str, StopReason] = {"length": "length", "max_tokens": "length", "repetition": "repetition"}
 """What models call it; everything else ended by itself."""
-
-
-ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
 class RagContestant:
@@ -35,7 +33,7 @@ class RagContestant:
         name: str = "rag",
     ) -> None:
         self.name, self.device = name, device
-        self._index, self._model = index, model
+        self._index, self.model = index, model
         self._chain = build_chain(index, model)
         self._identity = {
             **generator,
@@ -49,13 +47,12 @@ class RagContestant:
     def identity(self) -> Mapping[str, str]:
         return self._identity
 
-    def messages(self, text: str) -> list[Message]:
+    def messages(self, text: str) -> list[BaseMessage]:
         """What the model sees of a first question, empty when it would not be asked; for accuracy in batches."""
         found = as_documents(self._index, search(self._index, text))
         if too_far(found, self._index.settings):
             return []
-        prompt = fitted(self._model, self._index.settings, text, found, ())
-        return [{"role": ROLES[message.type], "content": str(message.content)} for message in prompt.messages]
+        return list(fitted(self.model, self._index.settings, text, found, ()).messages)
 
     def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
         """Working, Retrieved, Note*, Token*, Finished."""

@@ -39,7 +39,17 @@ def test_an_unknown_setting_names_itself_and_the_known_ones(tmp_path: Path) -> N
     assert "'colour' is not a setting" in done.stderr
 
 
+def test_an_unknown_generator_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "workspace.toml").write_text('[rag]\ngenerator = "gpt"')
+    for arguments in (["ask", "Who?"], ["--port", "7998"]):
+        done = app(*arguments, "--workspace", str(tmp_path))
+        assert done.returncode == 1
+        assert "use one of reader, base" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_serving_imports_nothing_heavy_before_the_page_is_up() -> None:
-    code = "import sys, app, ui; print([m for m in ('torch', 'transformers', 'langchain_core') if m in sys.modules])"
+    heavy = "('torch', 'transformers', 'langchain_core')"
+    code = f"import sys, app, ui, rag.settings; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]"

@@ -35,17 +35,17 @@ def contestants() -> None:
     parts = Parts(workspace).start()
     runner, engine = parts.runner(), parts.engine.value()
     from arena.facts import load_facts
+    from models.chat import as_messages
 
     facts = [fact for fact in load_facts(workspace.questions) if fact.kind == "trained"]
     prompts = [fact.held_out[0] for fact in facts[:: len(facts) // PROMPTS][:PROMPTS]]
     for name in ("fine-tuned", "rag", "base"):
         contestant = parts.contestant(name)
-        adapter = parts.generator if name == "rag" else name
         answer_all(runner, {name: Question(prompts[0])})  # warm
         firsts, totals, ratios = [], [], []
         for prompt in prompts:
             timings = answer_all(runner, {name: Question(prompt)})[name].timings
-            bare_first, bare_total = direct(engine, contestant.messages(prompt), adapter)
+            bare_first, bare_total = direct(engine, as_messages(contestant.messages(prompt)), contestant.model.adapter)
             if timings.total and timings.first_token and bare_first:
                 firsts.append(timings.first_token)
                 totals.append(timings.total)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from langchain_core.language_models import BaseLanguageModel
 
 from arena.errors import AdapterMismatch, ModelUnavailable
 from arena.prompts import closed_book_messages
@@ -56,6 +57,12 @@ def test_the_chat_model_streams_text_and_usage(engine: Engine) -> None:
     chunks = list(LocalChatModel(engine=engine, adapter="base").stream([("user", "Who are you?")]))
     usage = [chunk.usage_metadata for chunk in chunks if chunk.usage_metadata]  # type: ignore[union-attr]
     assert usage[-1]["input_tokens"] > 0
+
+
+def test_the_chat_model_counts_with_its_own_tokenizer(engine: Engine) -> None:
+    model = LocalChatModel(engine=engine, adapter="base")
+    assert model.get_num_tokens("Who?") == 4  # byte level
+    assert type(model).get_token_ids is not BaseLanguageModel.get_token_ids
 
 
 @pytest.mark.parametrize("tokens", [[7] * 12, [1, 2, 3, 4, 5] * 3, [9, 1, 2] + [5, 6] * 6])
