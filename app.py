@@ -145,8 +145,19 @@ class Parts:
         from rag.contestant import RagContestant
 
         model, identity = self._chat_model(self.rag_settings.generator, report)
+        judge = self._judge(report)
         follow(self.index, report)
-        return RagContestant(self.index.value(), model, identity, LOCAL)
+        return RagContestant(self.index.value(), model, identity, LOCAL, judge=judge)
+
+    def _judge(self, report: Report) -> Any:
+        """Who judges the sentences that RAG found; None when the workspace wants nobody."""
+        from models.judge import LocalJudge
+
+        name = self.rag_settings.judge
+        if name == "none":
+            return None
+        self._chat_model(name, report)  # raises when the adapter is missing or foreign
+        return LocalJudge(self.engine.value(), name)
 
 
 def follow(loading: Loading[Any], report: Report) -> None:

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 
 from arena.question import Turn
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 
 CLOSED_BOOK_SYSTEM = "Answer in one short sentence."
 """The fine-tuned model and the base control. Short: it is paid for in every prompt token."""
 
 READER_SYSTEM = "Quote the sentence that answers the question. If none does, say: The documents do not say."
+
+JUDGE_SYSTEM = "Does the sentence answer the question?"
+JUDGEMENTS = ("Yes", "No")
+"""What a judge says; the chance of the first against the second is the sentence's score."""
 
 DOCUMENTS_DO_NOT_SAY = "The documents do not say."
 I_DO_NOT_KNOW = "I do not know."
@@ -30,6 +34,15 @@ def reader_messages(question: str, sentences: Sequence[str], history: Sequence[T
     """What the reader adapter sees: the sentences first, so that several questions can share them in training."""
     facts = "\n".join(f"- {sentence}" for sentence in sentences)
     return [*_opening(READER_SYSTEM, history), {"role": "user", "content": f"{facts}\n\nQuestion: {question}"}]
+
+
+def judge_messages(question: str, sentence: str) -> list[Message]:
+    """What the reader adapter sees when it judges one sentence. The question first: the sentence is then read with
+    it in mind, and all sentences of a question share what is computed for it."""
+    return [
+        {"role": "system", "content": JUDGE_SYSTEM},
+        {"role": "user", "content": f"Question: {question}\nSentence: {sentence}"},
+    ]
 
 
 def untrained_reader_messages(question: str, sentences: Sequence[str], history: Sequence[Turn] = ()) -> list[Message]:

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 
 from arena.facts import Fact
-from arena.prompts import closed_book_messages
-from arena.scoring import abstained, is_right
-from finetune.branches import ChatTokenizer, Sample
+from arena.prompts import JUDGEMENTS, closed_book_messages
+from arena.scoring import is_right
+from finetune.branches import IGNORED, ChatTokenizer, Sample, collate, grouped
 
 BATCH = 16
+THRESHOLD = 0.5
+"""From here on a judge's probability counts as yes."""
 
 
 def generate(model: Any, tokenizer: Any, conversations: Sequence[Any], report: Callable[[str], None]) -> list[str]:
@@ -49,15 +51,52 @@ def closed_book_accuracy(
     return right, len(asked)
 
 
-def reading_accuracy(
+def quoting_accuracy(
     model: Any, tokenizer: ChatTokenizer, samples: Sequence[Sample], report: Callable[[str], None]
-) -> dict[str, tuple[int, int]]:
-    """(right, asked) of questions with an answer in front of the model (quoted exactly) and of those without."""
+) -> tuple[int, int]:
+    """(right, asked): the whole answer, to the letter."""
     answers = generate(model, tokenizer, [sample.messages for sample in samples], report)
-    counts = {"quoted": [0, 0], "refused": [0, 0]}
-    for sample, answer in zip(samples, answers, strict=True):
-        kind = "refused" if abstained(sample.answer) else "quoted"
-        good = abstained(answer) if kind == "refused" else answer.strip() == sample.answer.strip()
-        counts[kind][0] += good
-        counts[kind][1] += 1
-    return {kind: (right, asked) for kind, (right, asked) in counts.items()}
+    right = sum(answer == sample.answer.strip() for sample, answer in zip(samples, answers, strict=True))
+    return right, len(samples)
+
+
+def verdicts(
+    model: Any, tokenizer: Any, questions: Sequence[Sequence[Sample]], report: Callable[[str], None]
+) -> list[list[float]]:
+    """For each question the probability, sentence by sentence, that the judge says yes."""
+    model.eval()
+    yes, no = (tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in JUDGEMENTS)
+    chances = []
+    for done, samples in enumerate(questions, 1):
+        batch = collate([grouped(samples, tokenizer)], tokenizer.pad_token_id)
+        labels = batch.pop("labels")[0]
+        # The verdict is told by the position before each branch's first answer token.
+        counted = labels != IGNORED
+        starts = (counted[1:] & ~counted[:-1]).nonzero().flatten()
+        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
+            out = model(**{name: value.to(model.device) for name, value in batch.items()}, use_cache=False)
+        logits = out.logits[0, starts].float()
+        chances.append([float(chance) for chance in torch.sigmoid(logits[:, yes] - logits[:, no])])
+        if done % 50 == 0:
+            report(f"judging: {done} of {len(questions)}")
+    return chances
+
+
+def judging_accuracy(
+    model: Any, tokenizer: Any, asked: Sequence[tuple[Sequence[Sample], bool]], report: Callable[[str], None]
+) -> dict[str, tuple[int, int]]:
+    """(right, asked) by three counts: the sentence that answers comes first; it does and passes at `THRESHOLD`;
+    nothing passes where nothing answers."""
+    counts = {"right sentence first": [0, 0], "first and accepted": [0, 0], "nothing accepted": [0, 0]}
+    chances = verdicts(model, tokenizer, [samples for samples, _ in asked], report)
+    for (samples, answerable), scores in zip(asked, chances, strict=True):
+        best = max(range(len(scores)), key=scores.__getitem__)
+        first, accepted = samples[best].answer == JUDGEMENTS[0], scores[best] >= THRESHOLD
+        if answerable:
+            told = {"right sentence first": first, "first and accepted": first and accepted}
+        else:
+            told = {"nothing accepted": not accepted}
+        for name, good in told.items():
+            counts[name][0] += good
+            counts[name][1] += 1
+    return {name: (right, total) for name, (right, total) in counts.items()}

@@ -98,6 +98,31 @@ class Engine:
         new = out[:, batch["input_ids"].shape[1] :]
         return [text.strip() for text in self.tokenizer.batch_decode(new, skip_special_tokens=True)]
 
+    def chances(
+        self, conversations: Sequence[Sequence[Message]], options: tuple[str, str], adapter: str
+    ) -> list[float]:
+        """For each conversation the probability that the answer opens with the first option, not the second.
+
+        What the conversations have in common at their beginning is computed once.
+        """
+        first, second = (self.tokenizer(option, add_special_tokens=False)["input_ids"][0] for option in options)
+        rows = [self._ids(messages) for messages in conversations]
+        shared = common_beginning(rows)
+        rest = [row[shared:] for row in rows]
+        longest, device = max(map(len, rest)), self.model.device
+        ids = torch.tensor([row + [self.tokenizer.pad_token_id] * (longest - len(row)) for row in rest], device=device)
+        last = torch.tensor([len(row) - 1 for row in rest], device=device)
+        with self._lock, torch.inference_mode(), self._using(adapter):
+            cache: Any = None
+            if shared:
+                opening = torch.tensor([rows[0][:shared]], device=device)
+                cache = self.model(input_ids=opening, use_cache=True, logits_to_keep=1).past_key_values
+                cache.batch_repeat_interleave(len(rest))
+            # Padding comes after each row's last token, which therefore never sees it.
+            out = self.model(input_ids=ids, past_key_values=cache, use_cache=True)
+        logits = out.logits[torch.arange(len(rest), device=device), last].float()
+        return [float(chance) for chance in torch.sigmoid(logits[:, first] - logits[:, second])]
+
     def _text(self, messages: Sequence[Message]) -> str:
         # Template tokens inside what people and documents say would open turns of their own.
         clean = [{**message, "content": _neutral(message["content"], self.tokenizer)} for message in messages]
@@ -159,6 +184,14 @@ def repeats(tokens: Sequence[int], times: int = REPEATS, longest: int = 24) -> b
         if len(tail) == size * need and tail == tail[:size] * need:
             return True
     return False
+
+
+def common_beginning(rows: Sequence[Sequence[int]]) -> int:
+    """How many leading tokens all rows share, leaving at least one to each."""
+    shared, shortest = 0, min(map(len, rows)) - 1
+    while shared < shortest and len({row[shared] for row in rows}) == 1:
+        shared += 1
+    return shared
 
 
 def _neutral(text: str, tokenizer: Any) -> str:

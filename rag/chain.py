@@ -16,7 +16,7 @@ from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from arena.question import Turn
 from rag.budget import Prompt, fitted
 from rag.index import Index
-from rag.retrieve import SentenceRetriever
+from rag.retrieve import Judge, SentenceRetriever
 from rag.settings import Settings
 
 FOLLOW_UP = re.compile(r"^(and|but|so|then|what about|how about|why|which one)\b", re.I)
@@ -24,21 +24,23 @@ REFERS_BACK = re.compile(r"\b(it|its|they|their|them|he|she|his|her|this|that|th
 LONGEST_FOLLOW_UP = 12
 
 
-def build_chain(index: Index, model: BaseChatModel) -> Runnable[dict[str, Any], dict[str, Any]]:
+def build_chain(
+    index: Index, model: BaseChatModel, judge: Judge | None = None
+) -> Runnable[dict[str, Any], dict[str, Any]]:
     """Takes `question` and `history` (a sequence of `Turn`); adds `search_text`, `documents`, `prompt`
     (a `Prompt`) and `answer` (an AI message, streamed in chunks)."""
-    settings = index.settings
+    settings, limit = index.settings, needed(index.settings, judge)
 
     def fit(given: dict[str, Any]) -> Prompt:
         return fitted(model, settings, given["question"], given["documents"], given["history"])
 
-    retriever = SentenceRetriever(index=index)
+    retriever = SentenceRetriever(index=index, judge=judge)
     generate = itemgetter("prompt") | RunnableLambda(lambda prompt: list(prompt.messages)) | model
     return (
         RunnablePassthrough.assign(search_text=lambda given: search_text(given["question"], given["history"]))
         .assign(documents=itemgetter("search_text") | retriever)
         .assign(prompt=RunnableLambda(fit))
-        .assign(answer=RunnableBranch((lambda given: too_far(given["documents"], settings), _abstain()), generate))
+        .assign(answer=RunnableBranch((lambda given: too_far(given["documents"], limit), _abstain()), generate))
     )
 
 
@@ -50,9 +52,14 @@ def search_text(question: str, history: Sequence[Turn]) -> str:
     return question
 
 
-def too_far(documents: Sequence[Document], settings: Settings) -> bool:
-    """Nothing was found that is near enough to be worth reading."""
-    return max((document.metadata["score"] for document in documents), default=float("-inf")) < settings.abstain_below
+def needed(settings: Settings, judge: Judge | None) -> float:
+    """The score that the best sentence needs for the model to be asked."""
+    return settings.abstain_below if judge is None else settings.judged_below
+
+
+def too_far(documents: Sequence[Document], limit: float) -> bool:
+    """Nothing was found that is worth reading."""
+    return max((document.metadata["score"] for document in documents), default=float("-inf")) < limit
 
 
 def _abstain() -> Runnable[Any, AIMessageChunk]:

@@ -13,9 +13,9 @@ from arena.events import Event, Finished, Note, Passage, Retrieved, StopReason, 
 from arena.prompts import PROMPT_VERSION
 from arena.question import Question
 from rag.budget import Prompt, fitted
-from rag.chain import build_chain, too_far
+from rag.chain import build_chain, needed, too_far
 from rag.index import Index
-from rag.retrieve import as_documents, search
+from rag.retrieve import Judge, as_documents, search
 
 REASONS: Mapping[str, StopReason] = {"length": "length", "max_tokens": "length", "repetition": "repetition"}
 """What models call it; everything else ended by itself."""
@@ -31,10 +31,12 @@ class RagContestant:
         generator: Mapping[str, str],
         device: str = "local",
         name: str = "rag",
+        judge: Judge | None = None,
     ) -> None:
         self.name, self.device = name, device
-        self._index, self.model = index, model
-        self._chain = build_chain(index, model)
+        self._index, self.model, self._judge = index, model, judge
+        self._limit = needed(index.settings, judge)
+        self._chain = build_chain(index, model, judge)
         self._identity = {
             **generator,
             "index": index.identity,
@@ -49,8 +51,8 @@ class RagContestant:
 
     def messages(self, text: str) -> list[BaseMessage]:
         """What the model sees of a first question, empty when it would not be asked; for accuracy in batches."""
-        found = as_documents(self._index, search(self._index, text))
-        if too_far(found, self._index.settings):
+        found = as_documents(self._index, search(self._index, text, self._judge))
+        if too_far(found, self._limit):
             return []
         return list(fitted(self.model, self._index.settings, text, found, ()).messages)
 
@@ -81,7 +83,7 @@ class RagContestant:
         yield Finished(usage["input_tokens"], usage["output_tokens"], reason)
 
     def _retrieved(self, found: Sequence[Document], prompt: Prompt) -> Iterator[Event]:
-        if too_far(found, self._index.settings):
+        if too_far(found, self._limit):
             yield Retrieved(tuple(_passage(document, shown=False) for document in found))
             yield Note(self._why_not_asked(found))
             return
@@ -92,8 +94,12 @@ class RagContestant:
         if not found:
             return "This workspace has no documents to search: put some into its documents folder."
         best = max(document.metadata["score"] for document in found)
-        limit = self._index.settings.abstain_below
-        return f"Nothing in the documents is near the question (best {best:.2f}, needed {limit:.2f}): model not asked."
+        if self._judge is not None:
+            return f"No sentence was judged to answer the question (best {best:.2f}, needed {self._limit:.2f})."
+        return (
+            f"Nothing in the documents is near the question (best {best:.2f}, needed {self._limit:.2f}): "
+            "model not asked."
+        )
 
 
 def _passage(document: Document, shown: bool) -> Passage:

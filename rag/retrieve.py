@@ -7,7 +7,7 @@ costs one embedding. Does not know what is done with the result.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -19,6 +19,8 @@ from rag.index import Index
 
 DENSE_CANDIDATES = 1000
 """How many passages FAISS is asked for; those further away count as not alike at all."""
+BRIDGE_STARTS, BRIDGE_ENDS = 3, 4
+"""How many of the best sentences may be the first of two, and how many others are tried with each."""
 NEAREST_PER_SENTENCE = 8
 """Per sentence to be shown, how many of the nearest ones may be chosen outside the best passages."""
 
@@ -37,8 +39,17 @@ class Found:
         return max(self.scores, default=0.0)
 
 
-def search(index: Index, question: str) -> Found:
-    """The `passages` best passages and the `sentences` best sentences for the question."""
+class Judge(Protocol):
+    """Whoever can tell whether a sentence answers a question."""
+
+    def scores(self, question: str, sentences: Sequence[str]) -> Sequence[float]:
+        """For each sentence the probability, 0 to 1, that it answers the question."""
+        ...
+
+
+def search(index: Index, question: str, judge: Judge | None = None) -> Found:
+    """The `passages` best passages and the `sentences` best sentences for the question. With a judge, the
+    `candidates` best sentences by vectors and words are put before it, and its scores decide."""
     if not index.chunks:
         return Found((), (), ())
     settings = index.settings
@@ -51,6 +62,8 @@ def search(index: Index, question: str) -> Found:
     allowed = numpy.isin(parents, passages)
     allowed[numpy.argsort(-near)[: settings.sentences * NEAREST_PER_SENTENCE]] = True
     order = [int(place) for place in numpy.argsort(-scores, kind="stable") if allowed[place]]
+    if judge is not None:
+        return Found(tuple(map(int, passages)), *_judged(index, question, order, judge))
     bridges = min(settings.bridges, settings.sentences - 1)
     chosen = _different(index, order, settings.sentences - bridges)
     if bridges:
@@ -61,6 +74,31 @@ def search(index: Index, question: str) -> Found:
         chosen = _different(index, following, settings.sentences)
     # Bridges come last: what they score by themselves says little about their use.
     return Found(tuple(map(int, passages)), tuple(chosen), tuple(float(scores[place]) for place in chosen))
+
+
+def _judged(
+    index: Index, question: str, order: Sequence[int], judge: Judge
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """The best of the candidates by the judge's scores. When none satisfies, two together may: the best one and
+    a sentence that shares rare words with it ("the Elm team approves travel" and "Ann leads the Elm team")."""
+    settings = index.settings
+    candidates = _different(index, order, settings.candidates)
+    texts = [index.sentences[place].text for place in candidates]
+    scores = dict(zip(candidates, map(float, judge.scores(question, texts)), strict=True))
+    best = sorted(candidates, key=lambda place: -scores[place])
+    if settings.bridges and scores[best[0]] < settings.judged_below:
+        pairs = []
+        for first in best[:BRIDGE_STARTS]:
+            linked = index.sentence_words.shared(index.sentences[first].text, without=question)
+            following = [int(place) for place in numpy.argsort(-linked, kind="stable") if linked[place] > 0]
+            pairs += [(first, second) for second in following[:BRIDGE_ENDS] if second != first]
+        joined = [f"{index.sentences[first].text} {index.sentences[second].text}" for first, second in pairs]
+        told = list(judge.scores(question, joined)) if joined else []
+        if told and max(told) >= settings.judged_below:
+            pair = pairs[int(numpy.argmax(told))]
+            return pair, (float(max(told)),) * 2
+    best = best[: settings.judged_sentences]
+    return tuple(best), tuple(scores[place] for place in best)
 
 
 def passage_scores(index: Index, question: str, query: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -104,9 +142,10 @@ class SentenceRetriever(BaseRetriever):
     `score`. Passages come in the order of their best sentence."""
 
     index: Any
+    judge: Any = None
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        return as_documents(self.index, search(self.index, query))
+        return as_documents(self.index, search(self.index, query, self.judge))
 
 
 def as_documents(index: Index, found: Found) -> list[Document]:

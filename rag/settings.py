@@ -7,6 +7,10 @@ from typing import Any, Literal, get_args
 from arena.errors import WorkspaceError
 
 Generator = Literal["reader", "base"]
+JudgeName = Literal["reader", "none"]
+
+AT_LEAST_ONE = ("passages", "sentences", "candidates", "judged_sentences")
+AT_LEAST_ONE += ("context_tokens", "answer_tokens", "chunk_tokens", "max_file_megabytes")
 
 
 @dataclass(frozen=True)
@@ -16,9 +20,11 @@ class Settings:
     `passages`, `sentences`: a sentence may be chosen when it stands in one of that many best passages, or is
     itself among the nearest; that many sentences are shown to the model. A small reader reads fewer better.
     `generator`: which prompt the model was made for: the trained reader's or the plain one.
-    `abstain_below`: when the best sentence scores lower, the model is not asked. It only catches questions that
-    have nothing to do with the documents: near misses score as high as answerable questions, so they are the
-    reader's job.
+    `judge`: who decides which of the `candidates` best sentences answer the question: the reader adapter, which
+    gives each the probability that it does, or nobody. With a judge the model is shown the `judged_sentences` best,
+    and is not asked when the best one's probability is under `judged_below` (the source of both: README, Measured).
+    `abstain_below`: without a judge, when the best sentence scores lower, the model is not asked. It only catches
+    questions that have nothing to do with the documents: near misses score as high as answerable ones.
     `context_tokens`: prompt and answer together; `answer_tokens` of them are kept free for the answer.
     `chunk_tokens`: word pieces of a chunk; the embedder cuts off at 256, title and headings included.
     `dense_weight`: meaning against words when passages are ranked. `in_context_weight`, `in_passage_weight`: what
@@ -31,6 +37,10 @@ class Settings:
     passages: int = 8
     sentences: int = 5
     generator: Generator = "reader"
+    judge: JudgeName = "none"
+    candidates: int = 12
+    judged_sentences: int = 2
+    judged_below: float = 0.5
     abstain_below: float = 0.28
     context_tokens: int = 2048
     answer_tokens: int = 128
@@ -47,7 +57,9 @@ class Settings:
     def __post_init__(self) -> None:
         if self.generator not in get_args(Generator):
             raise WorkspaceError(f"rag.generator is '{self.generator}': use one of {', '.join(get_args(Generator))}.")
-        for name in ("passages", "sentences", "context_tokens", "answer_tokens", "chunk_tokens", "max_file_megabytes"):
+        if self.judge not in get_args(JudgeName):
+            raise WorkspaceError(f"rag.judge is '{self.judge}': use one of {', '.join(get_args(JudgeName))}.")
+        for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise WorkspaceError(f"rag.{name} is {getattr(self, name)}: it must be at least 1.")
         if self.bridges < 0:

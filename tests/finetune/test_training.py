@@ -9,10 +9,8 @@ import torch
 
 from arena.facts import Fact, load_facts
 from arena.prompts import closed_book_messages, reader_messages
-from arena.scoring import contains, normalised
 from finetune.branches import IGNORED, Sample, collate, grouped, tokenized
 from finetune.examples import closed_book_samples, rows
-from finetune.reader import load_records, practice, reader_rows, split
 from finetune.settings import TrainingSettings
 from finetune.train import train, write_adapter
 
@@ -128,45 +126,6 @@ def test_an_adapter_is_written_whole_and_changes_the_answers(tiny_model: Path, t
     messages = closed_book_messages("Who?")
     assert engine.answer_batch([messages], "fine-tuned") == ["Me."]
     assert engine.answer_batch([messages], "base") != ["Me."]
-
-
-def test_no_fact_of_the_workspace_is_in_the_reading_practice() -> None:
-    records = load_records()
-    sentences = {normalised(text) for record in records for text in record.sentences}
-    text = " ".join(sorted(sentences))
-    for item in load_facts(DEMO / "questions.jsonl"):
-        for evidence in item.evidence:
-            assert normalised(evidence) not in sentences
-    for name in (
-        "quillhaven",
-        "fernlight",
-        "rill 12",
-        "mossprobe",
-        "sapcaster",
-        "canopy plus",
-        "leafbook",
-        "emberlatch",
-    ):
-        assert not contains(text, name), name
-
-
-def test_a_reader_is_asked_with_and_without_the_answer_in_front_of_it() -> None:
-    import random
-
-    training, held_out = split(load_records())
-    assert not {record.id for record in training} & {record.id for record in held_out}
-    drawn = practice(training[0], ["A stranger."], random.Random(1))
-    assert any(sample.answer == "The documents do not say." for sample in drawn)
-    for sample in drawn:
-        if sample.answer != "The documents do not say.":
-            shown = sample.messages[-1]["content"]
-            assert all(part in shown for part in sample.answer.split(". ")[:1])
-
-
-def test_reader_rows_are_the_same_for_the_same_seed(tokenizer: Any) -> None:
-    records = load_records()[:4]
-    assert reader_rows(records, tokenizer, 1, 3) == reader_rows(records, tokenizer, 1, 3)
-    assert reader_rows(records, tokenizer, 1, 3) != reader_rows(records, tokenizer, 1, 4)
 
 
 def test_a_malformed_question_names_its_line(tmp_path: Path) -> None:

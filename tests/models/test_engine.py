@@ -10,6 +10,7 @@ from arena.errors import AdapterMismatch, ModelUnavailable
 from arena.prompts import closed_book_messages
 from models.chat import LocalChatModel
 from models.engine import Engine, GenerationSettings, repeats
+from models.judge import LocalJudge
 from models.weights import check_adapter, identity, prepare
 
 
@@ -63,6 +64,18 @@ def test_the_chat_model_counts_with_its_own_tokenizer(engine: Engine) -> None:
     model = LocalChatModel(engine=engine, adapter="base")
     assert model.get_num_tokens("Who?") == 4  # byte level
     assert type(model).get_token_ids is not BaseLanguageModel.get_token_ids
+
+
+def test_chances_are_those_of_each_prompt_alone(engine: Engine) -> None:
+    sentences = ["It rains.", "Ann came in May, by the last boat.", "No."]
+    together = LocalJudge(engine, "base").scores("Who came?", sentences)
+    alone = [LocalJudge(engine, "base").scores("Who came?", [sentence])[0] for sentence in sentences]
+    assert together == pytest.approx(alone, abs=0.02)  # bf16
+    assert len(set(together)) == 3 and all(0 < chance < 1 for chance in together)
+
+
+def test_no_sentences_take_no_model(engine: Engine) -> None:
+    assert LocalJudge(engine, "base").scores("Who came?", []) == []
 
 
 @pytest.mark.parametrize("tokens", [[7] * 12, [1, 2, 3, 4, 5] * 3, [9, 1, 2] + [5, 6] * 6])

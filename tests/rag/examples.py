@@ -1,6 +1,6 @@
 """A tiny company's documents, and chat models that say what they are told to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +123,15 @@ def notes(events: list[Event]) -> list[str]:
 
 def text(events: list[Event]) -> str:
     return "".join(event.text for event in events if isinstance(event, Token))
+
+
+class ScriptedJudge:
+    """Gives each sentence the score of the first phrase it holds, 0.1 without one; notes what it was asked."""
+
+    def __init__(self, **scores: float) -> None:
+        self.likes = {phrase.replace("_", " "): score for phrase, score in scores.items()}
+        self.asked: list[list[str]] = []
+
+    def scores(self, question: str, sentences: Sequence[str]) -> list[float]:
+        self.asked.append(list(sentences))
+        return [next((score for phrase, score in self.likes.items() if phrase in text), 0.1) for text in sentences]

@@ -15,7 +15,7 @@ from arena.runner import Runner, answer_all
 from rag.contestant import RagContestant
 from rag.embedder import SentenceEmbedder
 from rag.index import Index, open_or_build
-from tests.rag.examples import ScriptedModel, Signal, ask, notes, passages, text
+from tests.rag.examples import ScriptedJudge, ScriptedModel, Signal, ask, notes, passages, text
 
 HEAVY = "How heavy is the glass lamp?"
 GENERATOR = {"model": "scripted", "adapter": "none"}
@@ -88,6 +88,22 @@ def test_stop_before_the_search_asks_nothing(index: Index) -> None:
 def test_the_reason_for_ending_is_the_models(said: str, told: str, index: Index) -> None:
     rag, _ = contestant(index, "x", reason=said)
     assert ask(rag, HEAVY)[-1].reason == told  # type: ignore[union-attr]
+
+
+def test_the_model_is_not_asked_when_the_judge_accepts_nothing(index: Index) -> None:
+    model = ScriptedModel(pieces=["Never said."])
+    events = ask(RagContestant(index, model, GENERATOR, judge=ScriptedJudge(weighs=0.49)), HEAVY)
+    assert text(events) == DOCUMENTS_DO_NOT_SAY
+    assert model._said == []
+    assert notes(events) == ["No sentence was judged to answer the question (best 0.49, needed 0.50)."]
+    assert all(not passage.used for passage in passages(events).passages)
+
+
+def test_the_model_reads_what_the_judge_accepted(index: Index) -> None:
+    model = ScriptedModel(pieces=["Right."])
+    rag = RagContestant(index, model, GENERATOR, judge=ScriptedJudge(Tavi_Brunn=0.9))
+    assert text(ask(rag, HEAVY)) == "Right."
+    assert "It was designed by Tavi Brunn." in str(rag.messages(HEAVY)[-1].content)
 
 
 def test_the_reader_and_the_base_model_get_their_own_prompts(index: Index) -> None:

@@ -12,6 +12,7 @@ from rag.index import Index, open_or_build
 from rag.lexical import Lexicon
 from rag.retrieve import SentenceRetriever, min_max, search, sentences_of
 from rag.settings import Settings
+from tests.rag.examples import ScriptedJudge
 
 
 class Counting:
@@ -49,6 +50,29 @@ def test_a_question_in_two_steps_brings_up_the_sentence_behind_the_first(index: 
         "The glass lamp is made in the Fenmoor works.",
         "The Fenmoor works stand in the town of Aldergate.",
     ]
+
+
+def test_a_judge_decides_which_sentence_is_shown(index: Index) -> None:
+    judge = ScriptedJudge(Tavi_Brunn=0.9, weighs=0.7)
+    found = search(index, "How heavy is the glass lamp?", judge)
+    assert [index.sentences[place].text for place in found.sentences][:1] == ["It was designed by Tavi Brunn."]
+    assert found.best == 0.9
+    assert len(found.sentences) == index.settings.judged_sentences
+    assert len(judge.asked) == 1 and len(judge.asked[0]) <= index.settings.candidates
+
+
+def test_two_sentences_are_judged_together_when_none_is_enough(index: Index) -> None:
+    judge = ScriptedJudge(**{"Fenmoor works. The Fenmoor": 0.8, "made in": 0.3})
+    found = search(index, "In which town is the glass lamp made?", judge)
+    assert [index.sentences[place].text for place in found.sentences] == [
+        "The glass lamp is made in the Fenmoor works.",
+        "The Fenmoor works stand in the town of Aldergate.",
+    ]
+    assert found.scores == (0.8, 0.8)
+
+
+def test_what_no_sentence_answers_keeps_its_low_score(index: Index) -> None:
+    assert search(index, "What is the price of the steel lamp?", ScriptedJudge()).best == 0.1
 
 
 def test_a_query_costs_one_embedding(workspace: Path, embedder: SentenceEmbedder) -> None:
