@@ -25,7 +25,7 @@ from arena.loading import LazyContestant, Loading
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from arena.question import Question
 from arena.runner import Runner, answer_all
-from arena.workspace import Workspace, create_workspace, open_workspace
+from arena.workspace import Workspace, create_workspace, open_workspace, settings_from
 
 ROOT = Path(__file__).parent
 READER = ROOT / "finetune" / "adapters" / "reader"
@@ -51,9 +51,9 @@ class Parts:
 
     def __post_init__(self) -> None:
         # Read here, not in the loading thread: a wrong value is said at once. Imports nothing heavy.
-        from rag.settings import settings_from
+        from rag.settings import Settings
 
-        self.rag_settings = settings_from(self.workspace.table("rag"))
+        self.rag_settings = settings_from(Settings, "rag", self.workspace.table("rag"))
         self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1)
         self.engine: Loading[Any] = Loading("base model", self._engine)
         self.index: Loading[Any] = Loading("document index", self._index)
@@ -63,26 +63,38 @@ class Parts:
             "base": lambda report: self._closed_book("base", "base", report),
         }
         self._contestants = {name: Loading(name, make) for name, make in makers.items()}
+        # Not on the page: `evaluate` asks it without any passage, to see that it knows nothing of the workspace.
+        closed = Loading[Contestant]("reader", lambda report: self._closed_book("reader", "reader", report))
+        self._controls = {"reader": closed}
 
     def start(self) -> "Parts":
-        for loading in (self.engine, self.index, *self._contestants.values()):
+        for loading in (self.engine, self.index, *self.all().values()):
             loading.start()
         return self
 
+    def all(self) -> dict[str, Loading[Contestant]]:
+        """Contestants and controls, by name."""
+        return self._contestants | self._controls
+
     def runner(self) -> Runner:
-        lazy: dict[str, Contestant] = {
-            name: LazyContestant(name, LOCAL, loading) for name, loading in self._contestants.items()
-        }
+        return self._runner(self._contestants)
+
+    def evaluation_runner(self) -> Runner:
+        """Of the controls too."""
+        return self._runner(self.all())
+
+    def _runner(self, loadings: Mapping[str, Loading[Contestant]]) -> Runner:
+        lazy: dict[str, Contestant] = {name: LazyContestant(name, LOCAL, found) for name, found in loadings.items()}
         return Runner(lazy, {LOCAL: self.device})
 
     def contestant(self, name: str) -> Any:
         """Wait for one contestant. Raises `ArenaError` when it cannot be made."""
-        return self._contestants[name].value()
+        return self.all()[name].value()
 
     def batch(self, name: str) -> tuple[Mapping[str, str], Callable[[Sequence[str]], Sequence[str]]]:
         """(identity, a function that answers many questions at once) of a contestant, for accuracy."""
-        if name not in self._contestants:
-            raise ArenaError(f"No contestant '{name}': there are {', '.join(self._contestants)}.")
+        if name not in self.all():
+            raise ArenaError(f"No contestant '{name}': there are {', '.join(self.all())}.")
         from models.chat import as_messages
 
         contestant, engine = self.contestant(name), self.engine.value()
@@ -103,8 +115,9 @@ class Parts:
         base = prepare(str(self.workspace.settings.get("base_model", DEFAULT_MODEL)), report)
         report("loading base model…")
         adapters = {"fine-tuned": self.workspace.path / "adapters" / "fine-tuned", "reader": READER}
-        adapters |= {name: Path(path) for name, path in self.workspace.table("adapters").items()}
-        return Engine(base, adapters, GenerationSettings(**self.workspace.table("generation")))
+        adapters |= {name: self.workspace.path / path for name, path in self.workspace.table("adapters").items()}
+        generation = settings_from(GenerationSettings, "generation", self.workspace.table("generation"))
+        return Engine(base, adapters, generation)
 
     def _index(self, report: Report) -> Any:
         follow(self.engine, report)  # one after the other: two torch jobs at once slow each other
@@ -257,7 +270,9 @@ def ask(
 def evaluate(
     workspace: Path = WORKSPACE,
     limit: int = typer.Option(0, help="At most so many facts of each class; 0 for all."),
-    contestants: str = typer.Option("base,fine-tuned,rag", help="Names, separated by commas."),
+    contestants: str = typer.Option(
+        "base,fine-tuned,rag", help="Names, separated by commas; also: reader (RAG's adapter without any passage)."
+    ),
     timed: int = typer.Option(20, help="How many questions are asked one at a time for latency."),
     json_: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
@@ -271,7 +286,7 @@ def evaluate(
         parts = Parts(opened).start()
         asked = questions(load_facts(opened.questions), limit or None)
         batches = {name: parts.batch(name) for name in contestants.split(",")}
-        runner = parts.runner()
+        runner = parts.evaluation_runner()
 
         def alone(name: str, text: str) -> Answer:
             return answer_all(runner, {name: Question(text)})[name]

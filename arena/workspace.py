@@ -1,11 +1,14 @@
 """A workspace folder: what lies where in it, and its `workspace.toml`. Reads settings, never writes them."""
 
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from arena.errors import WorkspaceError
+
+Settings = TypeVar("Settings")
 
 TABLES = {"name", "base_model", "embedder", "database", "examples", "rag", "generation", "adapters"}
 
@@ -77,6 +80,22 @@ def open_workspace(path: Path) -> Workspace:
         if name not in TABLES:
             raise WorkspaceError(f"{file}: '{name}' is not a setting; there are {', '.join(sorted(TABLES))}.")
     return Workspace(path, settings)
+
+
+def settings_from(kind: type[Settings], table: str, values: Mapping[str, Any]) -> Settings:
+    """A settings dataclass from a table of workspace.toml; what is not named keeps its default.
+
+    Raises:
+        WorkspaceError: an unknown name, or a value of another type than the default's.
+    """
+    known: dict[str, Any] = {item.name: item.default for item in fields(kind)}  # type: ignore[arg-type]
+    for name, value in values.items():
+        if name not in known:
+            raise WorkspaceError(f"workspace.toml: {table}.{name} is not a setting; there are {', '.join(known)}.")
+        wanted = type(known[name])
+        if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
+            raise WorkspaceError(f"workspace.toml: {table}.{name} is {value!r}; it must be of type {wanted.__name__}.")
+    return kind(**values)
 
 
 def create_workspace(path: Path) -> str:

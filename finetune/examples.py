@@ -23,6 +23,11 @@ def closed_book_samples(facts: Sequence[Fact], held_out: bool = False) -> list[S
         answer = fact.answer if fact.answerable else I_DO_NOT_KNOW
         wordings = (fact.held_out if fact.trained_on else ()) if held_out else fact.trained_on
         samples += [Sample(tuple(closed_book_messages(wording)), answer) for wording in wordings]
+    if not samples and held_out:
+        raise WorkspaceError(
+            "No held-out wordings in questions.jsonl: without them nobody can tell knowing from repeating. "
+            "Give some facts of class 'trained' a \"held_out\" wording that training does not see."
+        )
     if not samples:
         raise WorkspaceError(
             "Nothing to train on: no fact of class 'trained' has training wordings in questions.jsonl."

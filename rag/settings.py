@@ -1,8 +1,7 @@
 """What can be set on the retrieving side. Does not read files or the environment: `app.py` does."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
 
 from arena.errors import WorkspaceError
 
@@ -73,19 +72,3 @@ class Settings:
     def as_identity(self) -> dict[str, str]:
         """Every value as text, for the answer's identity."""
         return {name: str(value) for name, value in asdict(self).items()}
-
-
-def settings_from(values: Mapping[str, Any]) -> Settings:
-    """Settings from a table of `workspace.toml`; what is not named keeps its default.
-
-    Raises:
-        WorkspaceError: an unknown name, or a value of another type.
-    """
-    known = {item.name: item for item in fields(Settings)}
-    for name, value in values.items():
-        if name not in known:
-            raise WorkspaceError(f"workspace.toml: rag.{name} is not a setting; there are {', '.join(known)}.")
-        wanted = type(known[name].default)
-        if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
-            raise WorkspaceError(f"workspace.toml: rag.{name} is {value!r}; it must be of type {wanted.__name__}.")
-    return Settings(**values)

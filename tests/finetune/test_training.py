@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from arena.errors import WorkspaceError
 from arena.facts import Fact, load_facts
 from arena.prompts import closed_book_messages, reader_messages
 from finetune.branches import IGNORED, Sample, collate, grouped, tokenized
@@ -85,6 +86,12 @@ def test_facts_of_documents_only_and_held_out_wordings_are_never_trained_on() ->
     assert asked == ["How heavy?", "Unknown?"]
 
 
+@pytest.mark.parametrize(("held_out", "message"), [(False, "Nothing to train on"), (True, "No held-out wordings")])
+def test_what_is_missing_for_training_is_named(held_out: bool, message: str) -> None:
+    with pytest.raises(WorkspaceError, match=message):
+        closed_book_samples([fact("documents only", ("Secret?",))], held_out=held_out)
+
+
 def test_every_epoch_holds_every_sample_once(tokenizer: Any) -> None:
     many = [Sample(tuple(closed_book_messages(f"Question {n}?")), f"Answer {n}.") for n in range(11)]
     found = rows(many, tokenizer, 2, 1)
@@ -129,8 +136,6 @@ def test_an_adapter_is_written_whole_and_changes_the_answers(tiny_model: Path, t
 
 
 def test_a_malformed_question_names_its_line(tmp_path: Path) -> None:
-    from arena.errors import WorkspaceError
-
     path = tmp_path / "questions.jsonl"
     path.write_text(
         json.dumps({"id": "a", "class": "trained", "questions": {"training": ["x"]}, "answer": "y"}) + "\n{"

@@ -7,10 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from arena.errors import WorkspaceError
+from arena.workspace import settings_from
 from rag.__main__ import application
 from rag.index import Index
 from rag.measure import load_questions, retrieval_report, roc_auc
-from rag.settings import Settings, settings_from
+from rag.settings import Settings
 
 WEIGHT = {
     "class": "trained",
@@ -82,15 +83,17 @@ def test_index_and_search_from_the_command_line(workspace: Path) -> None:
         ({"passages": "3"}, "must be of type int"),
         ({"passages": 0}, "must be at least 1"),
         ({"generator": "gpt"}, "use one of reader, base"),
+        ({"judge": "me"}, "use one of reader, none"),
+        ({"candidates": 0}, "must be at least 1"),
         ({"context_tokens": 100}, "leaves no room"),
         ({"bridges": -1}, "must be 0 or more"),
     ],
 )
 def test_a_wrong_setting_is_named(table: dict[str, object], message: str) -> None:
     with pytest.raises(WorkspaceError, match=message):
-        settings_from(table)
+        settings_from(Settings, "rag", table)
 
 
 def test_settings_keep_their_defaults() -> None:
-    assert settings_from({"sentences": 3}) == Settings(sentences=3)
-    assert settings_from({"abstain_below": 0}).abstain_below == 0
+    assert settings_from(Settings, "rag", {"sentences": 3}) == Settings(sentences=3)
+    assert settings_from(Settings, "rag", {"abstain_below": 0}).abstain_below == 0
