@@ -19,10 +19,12 @@ from arena.prompts import DOCUMENTS_DO_NOT_SAY, JUDGEMENTS, judge_messages, read
 from finetune.branches import ChatTokenizer, Group, Sample, grouped
 
 RECORDS = Path(__file__).parent / "practice" / "records.jsonl"
-LOOK_ALIKES, OTHERS = 3, 1
-"""Sentences that do not answer, for each that does: those with most words in common, and any."""
-MISSING = 3
+WRONG, LOOK_ALIKES = 2, 4
+"""So many sentences that do not answer, for each that does, out of so many that have most words in common with it."""
+MISSING = 2
 """Questions without an answer, to a record and epoch."""
+QUOTES = 1
+"""Questions to quote from, to a record and epoch: copying is learnt quickly."""
 HELD_OUT_EVERY = 12
 """Every twelfth record is never trained on: its losses and answers tell whether reading generalises."""
 
@@ -67,15 +69,13 @@ def judging(
     wrong = [index for index in range(len(said)) if index not in support]
     wrong.sort(key=lambda index: (-len(wanted & words(said[index])), index))
     if not everything:
-        rest = wrong[LOOK_ALIKES:]
-        wrong = wrong[:LOOK_ALIKES] + chance.sample(rest, min(OTHERS, len(rest)))
+        wrong = chance.sample(wrong[:LOOK_ALIKES], WRONG)
     yes, no = JUDGEMENTS
     shown = [(said[index], no) for index in wrong]
     if len(support) == 1:
         shown.append((said[support[0]], yes))
     else:
         # What takes two sentences is answered by neither alone, and not by the first with another.
-        shown = shown[:2] if not everything else shown
         shown += [(said[index], no) for index in support]
         if support:
             shown.append((" ".join(said[index] for index in support), yes))
@@ -85,9 +85,9 @@ def judging(
 
 
 def quoting(record: Record, chance: random.Random, refuse: float = 0.12) -> list[Sample]:
-    """Two questions on one to three sentences, those that answer mostly first, as a judge would have ordered them."""
+    """Questions on one to three sentences, those that answer mostly first, as a judge would have ordered them."""
     samples = []
-    for support, wordings in chance.sample(record.questions, min(2, len(record.questions))):
+    for support, wordings in chance.sample(record.questions, min(QUOTES, len(record.questions))):
         others = [index for index in range(len(record.sentences)) if index not in support]
         drawn = chance.sample(others, min(chance.choice((0, 0, 0, 1, 2)), len(others)))
         answer = " ".join(record.sentences[index] for index in support)
@@ -106,7 +106,7 @@ def words(text: str) -> set[str]:
 
 def reader_rows(records: Sequence[Record], tokenizer: ChatTokenizer, epochs: int, seed: int) -> list[Group]:
     """All rows of a run in order. An epoch holds one wording of every question (the next epoch the next one), some
-    questions without an answer, and two questions a record to quote from."""
+    questions without an answer, and some to quote from."""
     rows = []
     for epoch in range(epochs):
         chance = random.Random(f"{seed}-{epoch}")
@@ -136,6 +136,6 @@ def exam(records: Sequence[Record]) -> list[tuple[list[Sample], bool]]:
 
 
 def quoting_exam(records: Sequence[Record]) -> list[Sample]:
-    """Two questions a record to quote from, always with their answer in front."""
+    """Questions to quote from, always with their answer in front."""
     chance = random.Random(0)
     return [sample for record in records for sample in quoting(record, chance, refuse=0.0)]

@@ -42,18 +42,24 @@ def contestants() -> None:
     for name in ("fine-tuned", "rag", "base"):
         contestant = parts.contestant(name)
         answer_all(runner, {name: Question(prompts[0])})  # warm
-        firsts, totals, ratios = [], [], []
+        firsts, totals, searching, ratios = [], [], [], []
         for prompt in prompts:
             timings = answer_all(runner, {name: Question(prompt)})[name].timings
-            bare_first, bare_total = direct(engine, as_messages(contestant.messages(prompt)), contestant.model.adapter)
+            messages = as_messages(contestant.messages(prompt))
+            if not messages:  # the judge accepted no sentence: the model is not asked, there is nothing to compare
+                continue
+            bare_first, bare_total = direct(engine, messages, contestant.model.adapter)
             if timings.total and timings.first_token and bare_first:
+                found = timings.retrieval or 0.0
                 firsts.append(timings.first_token)
                 totals.append(timings.total)
-                ratios.append((timings.first_token / bare_first, timings.total / bare_total))
+                searching.append(found)
+                ratios.append(((timings.first_token - found) / bare_first, (timings.total - found) / bare_total))
         first, total = (statistics.median(pair[index] for pair in ratios) for index in (0, 1))
+        retrieval = f", retrieval {statistics.median(searching):.2f} s of it" if any(searching) else ""
         print(
-            f"{name}: first token {statistics.median(firsts):.2f} s ({first:.2f} x the bare engine), "
-            f"total {statistics.median(totals):.2f} s ({total:.2f} x), {len(ratios)} prompts"
+            f"{name}: first token {statistics.median(firsts):.2f} s, total {statistics.median(totals):.2f} s"
+            f"{retrieval}; without retrieval {first:.2f} x and {total:.2f} x the bare engine, {len(ratios)} prompts"
         )
     print(f"memory: {psutil.Process().memory_info().rss / 1e6:.0f} MB")
 

@@ -62,10 +62,13 @@ def test_held_out_records_are_never_trained_on() -> None:
 
 
 def test_a_question_is_judged_against_the_sentences_most_like_its_answer() -> None:
-    told = verdict(judging(RECORD, "What is the fare on the Blue Line?", (0,), random.Random(1)))
-    assert told.pop("The Blue Line costs 3 crowns.") == YES
-    assert set(told.values()) == {NO}
-    assert {"The Red Line costs 4 crowns.", "The Blue Line has a bar."} <= set(told)
+    wrong = set()
+    for seed in range(20):
+        told = verdict(judging(RECORD, "What is the fare on the Blue Line?", (0,), random.Random(seed)))
+        assert told.pop("The Blue Line costs 3 crowns.") == YES
+        assert set(told.values()) == {NO}
+        wrong |= set(told)
+    assert wrong == {text for text in RECORD.sentences[1:] if "Line" in text}
 
 
 def test_what_takes_two_sentences_is_answered_by_neither_alone() -> None:
