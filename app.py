@@ -23,7 +23,7 @@ from arena.device import Device
 from arena.errors import ArenaError
 from arena.loading import LazyContestant, Loading
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
-from arena.question import Question
+from arena.question import Question, checked_prompt
 from arena.runner import Runner, answer_all
 from arena.workspace import Workspace, create_workspace, open_workspace, settings_from
 
@@ -128,12 +128,14 @@ class Parts:
         named = self.workspace.settings.get("embedder")
         embedder = open_embedder(Path(named) if named else None)
         with self.device.background():
-            return open_or_build(
+            opened = open_or_build(
                 self.workspace.path,
                 embedder,
                 self.rag_settings,
                 lambda doing, done, total: report(f"document index: {doing} {done} of {total}"),
             )
+        typer.echo(opened.report, err=True)  # files left out are listed there, with the reason
+        return opened
 
     def _chat_model(self, adapter: str, report: Report) -> tuple[Any, dict[str, str]]:
         from models.chat import LocalChatModel
@@ -210,7 +212,7 @@ def said(action: Callable[[], None]) -> None:
 def serve(
     context: typer.Context,
     workspace: Path = WORKSPACE,
-    port: int = typer.Option(int(os.environ.get("GRADIO_SERVER_PORT", "7860"))),
+    port: int = typer.Option(7860, envvar="GRADIO_SERVER_PORT"),
     host: str = typer.Option("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1"),
 ) -> None:
     """Compare a fine-tuned model and RAG side by side. Without a command: serve the page."""
@@ -257,6 +259,7 @@ def ask(
     from ui.terminal import ask_once
 
     def action() -> None:
+        checked_prompt(question)
         opened = open_workspace(workspace)
         history, versions = database(opened), {"code": code_version()}
         answers = ask_once(Parts(opened).start().runner(), history, question, versions, json_)

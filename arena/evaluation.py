@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from arena.errors import StorageError
 from arena.facts import Fact
 from arena.scoring import abstained, is_right
 
@@ -78,8 +79,11 @@ class Notebook:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._known: dict[str, str] = {}
+        self._torn = False
         if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            text = path.read_text(encoding="utf-8")
+            self._torn = bool(text) and not text.endswith("\n")
+            for line in text.split("\n"):
                 try:
                     row = json.loads(line)
                     self._known[row["key"]] = row["answer"]
@@ -90,12 +94,20 @@ class Notebook:
         return self._known.get(_key(contestant, identity, question))
 
     def put(self, contestant: str, identity: Mapping[str, str], question: str, answer: str) -> None:
+        """Raises `StorageError` when the disk refuses; what was kept before stays."""
         key = _key(contestant, identity, question)
+        row = {"key": key, "contestant": contestant, "question": question, "answer": answer}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("\n" * self._torn + json.dumps(row, ensure_ascii=False) + "\n")
+                self._torn = False
+        except OSError as error:
+            raise StorageError(
+                f"The answers cannot be kept in {self.path} ({error.strerror}): free some space or make it writable, "
+                "then run the command again; it goes on where it was."
+            ) from error
         self._known[key] = answer
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            row = {"key": key, "contestant": contestant, "question": question, "answer": answer}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _key(contestant: str, identity: Mapping[str, str], question: str) -> str:

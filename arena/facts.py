@@ -46,13 +46,18 @@ def load_facts(path: Path) -> list[Fact]:
     """Read `questions.jsonl`.
 
     Raises:
-        WorkspaceError: no such file, not JSON, a missing or wrong field, a duplicate id; with the line number.
+        WorkspaceError: no such file, not UTF-8, or, with the line number: not JSON, a missing or wrong field, a
+            duplicate id.
     """
     if not path.is_file():
         raise WorkspaceError(f"No questions at {path}: put one JSON object a line there (README, 'Bring your own').")
     facts: list[Fact] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise WorkspaceError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from None
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:

@@ -76,6 +76,8 @@ def open_workspace(path: Path) -> Workspace:
         settings = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WorkspaceError(f"{file} cannot be read: {error}. Correct it, or delete it for the defaults.") from error
+    except OSError as error:
+        raise WorkspaceError(f"{file} cannot be read ({error.strerror}): allow it with chmod u+r.") from error
     for name in settings:
         if name not in TABLES:
             raise WorkspaceError(f"{file}: '{name}' is not a setting; there are {', '.join(sorted(TABLES))}.")
@@ -100,10 +102,16 @@ def settings_from(kind: type[Settings], table: str, values: Mapping[str, Any]) -
 
 def create_workspace(path: Path) -> str:
     """Lay out an empty workspace and return what to put where. Nothing that exists is touched."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise WorkspaceError(f"{path} is there already and not empty: choose another place.")
-    (path / "documents").mkdir(parents=True)
-    (path / "adapters").mkdir()
-    (path / "questions.jsonl").touch()
-    (path / "workspace.toml").write_text(TEMPLATE.format(name=path.resolve().name.replace('"', "")), encoding="utf-8")
+    settings = TEMPLATE.format(name=path.resolve().name.replace('"', ""))
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise WorkspaceError(f"{path} is there already and not empty: choose another place.")
+        (path / "documents").mkdir(parents=True)
+        (path / "adapters").mkdir()
+        (path / "questions.jsonl").touch()
+        (path / "workspace.toml").write_text(settings, encoding="utf-8")
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be laid out ({error.strerror}): choose a place that can be written to and has space."
+        ) from error
     return ADVICE.format(path=path)

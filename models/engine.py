@@ -15,6 +15,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from arena.errors import ArenaError
 from arena.events import StopReason
 from arena.prompts import Message
 from models.weights import check_adapter, identity
@@ -67,8 +68,10 @@ class Engine:
                 else:
                     model = PeftModel.from_pretrained(model, str(path), adapter_name=name)
                 self.identities[name] = base_identity | own
-            except Exception as error:
+            except ArenaError as error:
                 self.failures[name] = str(error)
+            except Exception as error:
+                self.failures[name] = f"The adapter in {path} cannot be loaded ({error}): train it again."
         self.model: Any = model.eval()
         self._lock = threading.Lock()
 

@@ -51,6 +51,7 @@ def _from_gguf(source: Path, report: Report) -> Path:
         return target
     report("preparing the base model from its package (once, about 20 s)")
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
@@ -69,7 +70,7 @@ def _from_gguf(source: Path, report: Report) -> Path:
         (beside / "done").write_text(json.dumps({"base_model": DEFAULT_MODEL, "source": source.name}))
         if not target.exists():
             beside.replace(target)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # a full disk is a SafetensorError
         raise ModelUnavailable(
             f"The base model could not be written to {target} ({error}). "
             "Free some space (600 MB) or set XDG_CACHE_HOME."
@@ -150,7 +151,7 @@ def check_adapter(adapter: Path, base: dict[str, str]) -> dict[str, str]:
     try:
         trained = json.loads((adapter / "arena.json").read_text(encoding="utf-8"))
         shape, name = trained["shape"], trained["base_model"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise AdapterMismatch(f"{adapter / 'arena.json'} is damaged ({error}): train the adapter again.") from error
     if shape != base["shape"]:
         raise AdapterMismatch(

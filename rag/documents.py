@@ -3,6 +3,7 @@
 Does not follow links out of the folder, and passes over files whose name begins with a dot or `~$`.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from rag.parse_html import parse_html, parse_markdown
 from rag.parse_pdf import parse_pdf
 from rag.parse_text import parse_text
 from rag.sniff import check_content
+
+log = logging.getLogger(__name__)
 
 PARSERS: dict[str, Callable[[bytes], tuple[str, list[Block]]]] = {
     ".md": parse_markdown,
@@ -54,6 +57,10 @@ def load_documents(folder: Path, max_megabytes: int, progress: Progress) -> Load
             skipped.append(Skipped(name, str(reason)))
         except OSError as error:
             skipped.append(Skipped(name, f"unreadable: {error.strerror or error}"))
+        except Exception as error:
+            # Parsers meet everything; one file must not take the others down.
+            log.exception("%s could not be parsed", name)
+            skipped.append(Skipped(name, f"damaged: {type(error).__name__} while reading it"))
     progress("reading documents", len(files), len(files))
     return Loaded(tuple(documents), tuple(skipped))
 

@@ -38,11 +38,10 @@ def ask_once(
         for stamped in run:
             if isinstance(stamped.event, Waiting) and stamped.event.reason != told:
                 told = stamped.event.reason
-                errors.print(f"[dim]{told}[/dim]")
+                errors.print(Text(told, style="dim"))
     except KeyboardInterrupt:
         stop.set()
     answers = run.answers()
-    history.save(comparison.with_answers(answers))
     if as_json:
         everything = {"comparison": comparison.id, "question": text}
         everything["answers"] = {name: as_data(answer) for name, answer in answers.items()}  # type: ignore[assignment]
@@ -50,6 +49,8 @@ def ask_once(
     else:
         for name, answer in answers.items():
             print_answer(console, name, answer)
+    # Last: a database that refuses must not keep the answers from the person who waited for them.
+    history.save(comparison.with_answers(answers))
     return answers
 
 

@@ -1,5 +1,6 @@
 """The commands as a person types them, in processes of their own."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,25 @@ def test_an_unknown_generator_is_said_before_anything_is_loaded(tmp_path: Path) 
         assert done.returncode == 1
         assert "use one of reader, base" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_ends_the_program_with_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = app("--port", str(port))
+    assert done.returncode == 1
+    assert f"Port {port} on 127.0.0.1 is taken" in done.stderr and "--port" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_database_that_cannot_be_used_ends_the_program_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "arena.sqlite").write_text("Dear diary, " * 100)
+    done = app("ask", "Who?", "--workspace", str(tmp_path))
+    assert done.returncode == 1
+    assert "is not an SQLite database; it was left as it is" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_serving_imports_nothing_heavy_before_the_page_is_up() -> None:

@@ -49,6 +49,16 @@ def text_pdf(*pages: list[tuple[int, int, int, str]]) -> bytes:
     return out.getvalue()
 
 
+def write_docx_without_body(path: Path) -> None:
+    docx.Document().save(str(path))
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["word/document.xml"] = parts["word/document.xml"].replace(b"w:body>", b"w:other>")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
 def load(folder: Path) -> tuple[dict[str, Document], dict[str, str]]:
     loaded = load_documents(folder, 50, silent)
     return {item.name: item for item in loaded.documents}, {item.name: item.reason for item in loaded.skipped}
@@ -82,6 +92,9 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "utf16.txt": (lambda path: path.write_bytes("no mark".encode("utf-16-le")), "without a byte-order mark"),
     "table.xlsx": (lambda path: path.write_bytes(b"PK\x03\x04"), "unsupported ending '.xlsx'"),
     "nothing.html": (lambda path: path.write_text("<html><nav>Home</nav></html>"), "no text in it"),
+    "nested.html": (lambda path: path.write_text("<div>" * 5000 + "deep"), "damaged"),
+    "charset.html": (lambda path: path.write_bytes(b'<meta charset="undefined"><p>caf\xe9 \x9d</p>'), "damaged"),
+    "bodiless.docx": (write_docx_without_body, "damaged"),
     "away.md": (lambda path: path.symlink_to("/etc/hostname"), "a link out of the documents folder"),
     "lost.md": (lambda path: path.symlink_to(path.parent / "nowhere"), "a link to nothing"),
 }

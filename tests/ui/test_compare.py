@@ -1,15 +1,22 @@
 """The Compare page's handlers: streaming, failures, votes, follow-ups."""
 
 import asyncio
+import html
 
 import pytest
 
 from arena.comparison import Choice
 from arena.errors import StorageError
-from arena.events import Failed, Working
+from arena.events import Failed, Finished, Token, Working
 from arena.question import Turn
 from tests.fakes import Await, Pause
 from tests.ui.pages import FAILING, RAG, TUNED, Page
+from ui.history import HistoryPage
+
+BEACON = (
+    "![x](http://evil.example/a.png) <img src=http://evil.example/b.png> <script>alert(1)</script> "
+    "<iframe src=http://evil.example></iframe> <b onclick='alert(1)'>bold</b>"
+)
 
 
 def test_both_answers_arrive_with_timings_and_passages() -> None:
@@ -41,11 +48,12 @@ def test_the_comparison_is_kept_before_the_first_answer_and_again_at_the_end() -
     stored = []
 
     def look(page: Page) -> None:
-        stored.append(list(page.history.recent()))
-        hold.go.set()
+        if hold.reached.is_set():  # the first frame may come before anything has begun
+            stored.append(list(page.history.recent()))
+            hold.go.set()
 
     page.begin()
-    asyncio.run(page.stream(look))
+    asyncio.run(asyncio.wait_for(page.stream(look), 20))
     (early,) = stored[0]
     (late,) = page.history.recent()
     assert early.id == late.id and not early.complete and late.complete
@@ -70,6 +78,19 @@ def test_a_hanging_contestant_is_given_up_and_the_other_answer_stands() -> None:
     page.ask()
     assert "tuned says eleven" in page.now and "nothing came for" in page.now
     assert not page.votes_open
+    page.vote(Choice.LEFT)
+    assert "Not voted: No vote on this pair" in page.now
+    assert page.history.votes(page.history.recent()[0].id) == []
+
+
+def test_a_contestant_that_raises_leaves_the_others_answer_no_vote_and_no_secret() -> None:
+    page = Page(rag=[Working(), Token("half"), RuntimeError("/home/ann/secret.key")])
+    page.ask()
+    assert "tuned says eleven" in page.now and "The rag side failed (RuntimeError)" in page.now
+    assert "secret.key" not in page.seen and not page.votes_open
+    page.vote(Choice.LEFT)
+    assert "Not voted: No vote on this pair" in page.now
+    assert page.history.votes(page.history.recent()[0].id) == []
 
 
 @pytest.mark.parametrize("prompt", ["", "   \n\t", "\u200b\u200b", "x" * 2001])
@@ -84,8 +105,22 @@ def test_what_cannot_be_asked_is_refused_with_a_reason_and_nothing_is_run(prompt
 def test_odd_prompts_are_asked_as_they_are_and_shown_escaped(prompt: str) -> None:
     page = Page()
     page.ask(prompt)
-    assert page.tuned.asked[0].text == prompt
+    assert page.tuned.asked[0].text == prompt and page.history.recent()[0].question == prompt
     assert "<script" not in page.seen and "<img" not in page.seen
+    assert html.escape(prompt) in page.now
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_hostile_answers_reach_the_browser_as_text_live_earlier_and_in_the_history(blind: bool) -> None:
+    page = Page(*[[Working(), Token(BEACON), Finished(1, 1)] for _ in range(2)])
+    page.ask(blind=blind)
+    page.vote(Choice.TIE)
+    page.ask("And then?", blind=blind)
+    history = HistoryPage(page.history, page.settings)
+    stored = "".join(history.open(page.history.recent()[-1].id)) + history.find("")
+    for sent in (page.seen, stored):
+        assert not any(f"<{tag}" in sent for tag in ("img", "script", "iframe", "b onclick"))
+        assert "&lt;script&gt;" in sent and "&lt;img" in sent and ">x</a>" in sent
 
 
 def test_two_equal_sides_are_refused_by_name() -> None:

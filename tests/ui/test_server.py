@@ -46,9 +46,16 @@ def test_a_taken_port_is_named_with_the_way_out() -> None:
             ui.check_port("127.0.0.1", port)
 
 
-def test_a_host_that_is_not_ours_is_refused() -> None:
-    with pytest.raises(ArenaError, match="--host"):
-        ui.check_port("no.such.host.invalid", 7860)
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])  # the second is reserved for documentation
+def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
+    with pytest.raises(ArenaError, match=f"'{host}' is not an address of this machine: use --host"):
+        ui.check_port(host, 7860)
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536, 70000])
+def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
+    with pytest.raises(ArenaError, match=f"There is no port {port}: choose one from 1 to 65535"):
+        ui.check_port("127.0.0.1", port)
 
 
 def test_default_sides_that_do_not_exist_are_refused_at_start() -> None:

@@ -1,0 +1,56 @@
+"""`app.py ask` in a terminal: what may be asked, what is printed, what is kept."""
+
+import json
+
+import pytest
+
+from arena.comparison import Comparison
+from arena.errors import InvalidPrompt, StorageError
+from arena.events import Waiting, Working
+from arena.runner import Runner
+from tests.fakes import FakeContestant, FakeHistory, Step, said
+from ui.terminal import ask_once
+
+
+def asked(question: str, history: FakeHistory, rag: list[Step], as_json: bool = False) -> FakeContestant:
+    sides = [FakeContestant("fine-tuned", script=said("tuned says eleven")), FakeContestant("rag", script=rag)]
+    ask_once(Runner({side.name: side for side in sides}), history, question, {}, as_json)
+    return sides[0]
+
+
+@pytest.mark.parametrize("prompt", ["", " \n\t ", "x" * 2001])
+def test_what_cannot_be_asked_is_refused_before_anything_is_run_or_saved(prompt: str) -> None:
+    history = FakeHistory()
+    with pytest.raises(InvalidPrompt, match="The prompt"):
+        asked(prompt, history, said("never"))
+    assert list(history.recent()) == []
+
+
+@pytest.mark.parametrize("prompt", ["🌱", "كم واط؟", "[bold]x[/red]", "![x](http://evil.example/a.png)"])
+def test_odd_prompts_are_asked_as_they_are(prompt: str) -> None:
+    assert asked(prompt, FakeHistory(), said("fine")).asked[0].text == prompt
+
+
+def test_a_side_that_fails_says_why_beside_the_others_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    history = FakeHistory()
+    asked("How many watts?", history, [Working(), ValueError("broken")])
+    printed = capsys.readouterr().out
+    assert "tuned says eleven" in printed and "The rag side failed (ValueError)" in printed
+    assert not history.recent()[0].complete
+
+
+def test_brackets_in_what_is_waited_for_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+    asked("How?", FakeHistory(), [Waiting("opening /data/[/old]/index"), *said("here")])
+    assert "opening /data/[/old]/index" in capsys.readouterr().err
+
+
+def test_a_database_that_fills_up_meanwhile_does_not_swallow_the_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    class FillsUp(FakeHistory):
+        def save(self, comparison: Comparison) -> None:
+            if comparison.answers:
+                raise StorageError("The disk is full: free some space.")
+
+    with pytest.raises(StorageError, match="free some space"):
+        asked("How?", FillsUp(), said("found says eleven"), as_json=True)
+    answers = json.loads(capsys.readouterr().out)["answers"]
+    assert answers["rag"]["text"] == "found says eleven"
