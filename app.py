@@ -239,12 +239,13 @@ def run_server(path: Path, host: str, port: int) -> None:
         }
 
     generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
+    judge = " The reader adapter judges which sentences it reads." if parts.rag_settings.judge != "none" else ""
     settings = ui.Settings(
         workspace=workspace.name,
         example_prompts=workspace.examples,
         status=status,
         code_version=code_version(),
-        generator=f"RAG answers are written by {generator}.",
+        generator=f"RAG answers are written by {generator}.{judge}",
     )
     ui.launch(ui.build(parts.runner(), history, settings), settings, host, port, ready=parts.start)
 
