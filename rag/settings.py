@@ -36,7 +36,7 @@ class Settings:
     passages: int = 8
     sentences: int = 5
     generator: Generator = "reader"
-    judge: JudgeName = "none"
+    judge: JudgeName = "reader"
     candidates: int = 12
     judged_sentences: int = 2
     judged_below: float = 0.5
