@@ -8,12 +8,16 @@ from collections.abc import Sequence
 
 from arena.question import Turn
 
-PROMPT_VERSION = "2"
+PROMPT_VERSION = "3"
 
 CLOSED_BOOK_SYSTEM = "Answer in one short sentence."
 """The fine-tuned model and the base control. Short: it is paid for in every prompt token."""
 
 READER_SYSTEM = "Quote the sentence that answers the question. If none does, say: The documents do not say."
+
+QUOTE_SYSTEM = "Quote the sentence that answers the question."
+"""The reader after a judge: whether to refuse is decided. Told that it may refuse, it refused 13 of 56 sentences that
+held the answer; told only to quote, none, and quoted all 56 (demo, one sentence each)."""
 
 JUDGE_SYSTEM = "Does the sentence answer the question?"
 JUDGEMENTS = ("Yes", "No")
@@ -30,10 +34,14 @@ def closed_book_messages(question: str, history: Sequence[Turn] = ()) -> list[Me
     return [*_opening(CLOSED_BOOK_SYSTEM, history), {"role": "user", "content": question}]
 
 
-def reader_messages(question: str, sentences: Sequence[str], history: Sequence[Turn] = ()) -> list[Message]:
-    """What the reader adapter sees: the sentences first, so that several questions can share them in training."""
+def reader_messages(
+    question: str, sentences: Sequence[str], history: Sequence[Turn] = (), judged: bool = False
+) -> list[Message]:
+    """What the reader adapter sees: the sentences first, so that several questions can share them in training.
+    `judged`: a judge has found the answer in them, so refusing is not offered."""
     facts = "\n".join(f"- {sentence}" for sentence in sentences)
-    return [*_opening(READER_SYSTEM, history), {"role": "user", "content": f"{facts}\n\nQuestion: {question}"}]
+    opening = _opening(QUOTE_SYSTEM if judged else READER_SYSTEM, history)
+    return [*opening, {"role": "user", "content": f"{facts}\n\nQuestion: {question}"}]
 
 
 def judge_messages(question: str, sentence: str) -> list[Message]:

@@ -28,12 +28,18 @@ class Prompt:
 
 
 def fitted(
-    model: BaseChatModel, settings: Settings, question: str, documents: Sequence[Document], history: Sequence[Turn]
+    model: BaseChatModel,
+    settings: Settings,
+    question: str,
+    documents: Sequence[Document],
+    history: Sequence[Turn],
+    judged: bool = False,
 ) -> Prompt:
-    """A prompt within `context_tokens` less `answer_tokens`. The question and one sentence always stay."""
+    """A prompt within `context_tokens` less `answer_tokens`. The question and one sentence always stay. `judged`: a
+    judge chose the sentences."""
     room = settings.context_tokens - settings.answer_tokens
     turns, kept = list(history), list(documents)
-    messages = _messages(settings, question, kept, turns)
+    messages = _messages(settings, question, kept, turns, judged)
     while not _fits(model, messages, room):
         if turns:
             turns = turns[1:]
@@ -41,15 +47,17 @@ def fitted(
             kept = _without_lowest(kept)
         else:
             break
-        messages = _messages(settings, question, kept, turns)
+        messages = _messages(settings, question, kept, turns, judged)
     return Prompt(tuple(messages), tuple(kept), tuple(_notes(len(history) - len(turns), documents, kept)))
 
 
 def _messages(
-    settings: Settings, question: str, documents: Sequence[Document], turns: Sequence[Turn]
+    settings: Settings, question: str, documents: Sequence[Document], turns: Sequence[Turn], judged: bool
 ) -> list[BaseMessage]:
-    build = reader_messages if settings.generator == "reader" else untrained_reader_messages
-    return convert_to_messages(build(question, sentences_of(documents), turns))
+    sentences = sentences_of(documents)
+    if settings.generator == "reader":
+        return convert_to_messages(reader_messages(question, sentences, turns, judged))
+    return convert_to_messages(untrained_reader_messages(question, sentences, turns))
 
 
 def _fits(model: BaseChatModel, messages: Sequence[BaseMessage], room: int) -> bool:

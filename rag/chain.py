@@ -32,7 +32,7 @@ def build_chain(
     settings, limit = index.settings, needed(index.settings, judge)
 
     def fit(given: dict[str, Any]) -> Prompt:
-        return fitted(model, settings, given["question"], given["documents"], given["history"])
+        return fitted(model, settings, given["question"], given["documents"], given["history"], judge is not None)
 
     retriever = SentenceRetriever(index=index, judge=judge)
     generate = itemgetter("prompt") | RunnableLambda(lambda prompt: list(prompt.messages)) | model

@@ -54,7 +54,7 @@ class RagContestant:
         found = as_documents(self._index, search(self._index, text, self._judge))
         if too_far(found, self._limit):
             return []
-        return list(fitted(self.model, self._index.settings, text, found, ()).messages)
+        return list(fitted(self.model, self._index.settings, text, found, (), self._judge is not None).messages)
 
     def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
         """Working, Retrieved, Note*, Token*, Finished."""

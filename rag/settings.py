@@ -38,8 +38,8 @@ class Settings:
     generator: Generator = "reader"
     judge: JudgeName = "reader"
     candidates: int = 12
-    judged_sentences: int = 2
-    judged_below: float = 0.5
+    judged_sentences: int = 1
+    judged_below: float = 0.6
     abstain_below: float = 0.28
     context_tokens: int = 2048
     answer_tokens: int = 128

@@ -104,6 +104,7 @@ def test_the_model_reads_what_the_judge_accepted(index: Index) -> None:
     rag = RagContestant(index, model, GENERATOR, judge=ScriptedJudge(Tavi_Brunn=0.9))
     assert text(ask(rag, HEAVY)) == "Right."
     assert "It was designed by Tavi Brunn." in str(rag.messages(HEAVY)[-1].content)
+    assert "do not say" not in str(rag.messages(HEAVY)[0].content)  # whether to refuse is decided
 
 
 def test_the_reader_and_the_base_model_get_their_own_prompts(index: Index) -> None:
