@@ -8,8 +8,10 @@ from arena.errors import WorkspaceError
 Generator = Literal["reader", "base"]
 JudgeName = Literal["reader", "none"]
 
-AT_LEAST_ONE = ("passages", "sentences", "candidates", "judged_sentences")
-AT_LEAST_ONE += ("context_tokens", "answer_tokens", "chunk_tokens", "max_file_megabytes")
+AT_LEAST_ONE = (
+    *("passages", "sentences", "candidates", "judged_sentences"),
+    *("context_tokens", "answer_tokens", "chunk_tokens", "max_file_megabytes"),
+)
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def test_the_model_is_not_asked_when_the_judge_accepts_nothing(index: Index) -> 
     events = ask(RagContestant(index, model, GENERATOR, judge=ScriptedJudge(weighs=0.49)), HEAVY)
     assert text(events) == DOCUMENTS_DO_NOT_SAY
     assert model._said == []
-    assert notes(events) == ["No sentence was judged to answer the question (best 0.49, needed 0.50)."]
+    assert notes(events) == ["No sentence was judged to answer the question (best 0.49, needed 0.60)."]
     assert all(not passage.used for passage in passages(events).passages)
 
 
