@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 
 from arena.prompts import Message
+from arena.tokens import common_beginning
 
 IGNORED = -100
 
@@ -65,10 +66,7 @@ def tokenized(sample: Sample, tokenizer: ChatTokenizer) -> tuple[list[int], list
 def grouped(samples: Sequence[Sample], tokenizer: ChatTokenizer) -> Group:
     """One row of these samples, sharing as many leading tokens as they have in common."""
     rows = [tokenized(sample, tokenizer) for sample in samples]
-    shared = 0
-    shortest = min(len(prompt) for prompt, _ in rows) - 1
-    while shared < shortest and len({prompt[shared] for prompt, _ in rows}) == 1:
-        shared += 1
+    shared = common_beginning([prompt for prompt, _ in rows])
     return Group(
         prefix=tuple(rows[0][0][:shared]),
         branches=tuple((tuple(prompt[shared:]), tuple(answer)) for prompt, answer in rows),

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from arena.errors import ArenaError
 from arena.events import StopReason
 from arena.prompts import Message
+from arena.tokens import common_beginning
 from models.weights import check_adapter, identity
 
 BASE = "base"
@@ -187,14 +188,6 @@ def repeats(tokens: Sequence[int], times: int = REPEATS, longest: int = 24) -> b
         if len(tail) == size * need and tail == tail[:size] * need:
             return True
     return False
-
-
-def common_beginning(rows: Sequence[Sequence[int]]) -> int:
-    """How many leading tokens all rows share, leaving at least one to each."""
-    shared, shortest = 0, min(map(len, rows)) - 1
-    while shared < shortest and len({row[shared] for row in rows}) == 1:
-        shared += 1
-    return shared
 
 
 def _neutral(text: str, tokenizer: Any) -> str:
