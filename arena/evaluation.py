@@ -16,7 +16,7 @@ from arena.facts import Fact
 from arena.scoring import abstained, is_right
 
 BatchAnswer = Callable[[Sequence[str]], Sequence[str]]
-BATCH = 8
+BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,20 @@ class Asked:
     split: str
 
 
-SPLITS = ("trained wording", "held-out wording", "documents only", "unanswerable")
+OBLIQUE = {"held-out wording": "held-out, oblique", "documents only": "documents only, oblique"}
+"""Under what the wordings count that are oblique on purpose."""
+SPLITS = (
+    *("trained wording", "held-out wording", "held-out, oblique"),
+    *("documents only", "documents only, oblique", "unanswerable"),
+)
+HELD_OUT = SPLITS[1:-1]
+"""What both bars are about: answerable questions in wordings that nobody trained on."""
 
 
 def questions(facts: Sequence[Fact], limit: int | None = None) -> list[Asked]:
     """What is asked: the first training wording and all held-out ones of trained facts, the held-out ones of the
-    others. Unanswerable questions with training wordings are left out: the tuned model has practised on them.
-    `limit` takes that many facts of each class."""
+    others; oblique ones are held out too and counted apart. Unanswerable questions with training wordings are left
+    out: the tuned model has practised on them. `limit` takes that many facts of each class."""
     asked: list[Asked] = []
     taken: dict[str, int] = {}
     for fact in facts:
@@ -47,6 +54,7 @@ def questions(facts: Sequence[Fact], limit: int | None = None) -> list[Asked]:
             asked += [Asked(fact, text, "trained wording") for text in fact.training[:1]]
         name = "held-out wording" if fact.kind == "trained" else fact.kind
         asked += [Asked(fact, text, name) for text in fact.held_out]
+        asked += [Asked(fact, text, OBLIQUE.get(name, name)) for text in fact.oblique]
     return asked
 
 

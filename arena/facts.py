@@ -2,7 +2,8 @@
 
 One JSON object a line. `class` says what may be expected: "trained" facts are in the training data and in the
 documents, "documents only" facts are never trained on, "unanswerable" ones are nowhere. Held-out wordings are
-never trained on, whatever the class.
+never trained on, whatever the class; those that are oblique on purpose (riddles, hints, labels) are kept apart, so
+that both kinds can be told apart in every figure.
 """
 
 import json
@@ -31,6 +32,7 @@ class Fact:
     accepted: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    oblique: tuple[str, ...] = ()
 
     @property
     def answerable(self) -> bool:
@@ -86,7 +88,7 @@ def _fact(row: Any) -> Fact:
         raise ValueError(f"class '{kind}' is unknown: use one of {', '.join(CLASSES)}")
     questions = row["questions"]
     if not isinstance(questions, dict):
-        raise ValueError('"questions" must be {"training": [...], "held_out": [...]}')
+        raise ValueError('"questions" must be {"training": [...], "held_out": [...]}, and "oblique" if you like')
     fact = Fact(
         id=str(row["id"]),
         kind=cast(FactClass, kind),
@@ -97,10 +99,11 @@ def _fact(row: Any) -> Fact:
         accepted=_strings(row, "accepted"),
         rejected=_strings(row, "rejected"),
         evidence=_strings(row, "evidence"),
+        oblique=_strings(questions, "oblique"),
     )
     if fact.answerable and not fact.accepted:
         raise ValueError(f"fact '{fact.id}' has no accepted answers: without them no answer can be right")
-    if not fact.training and not fact.held_out:
+    if not (fact.training or fact.held_out or fact.oblique):
         raise ValueError(f"fact '{fact.id}' has no question wordings")
     return fact
 

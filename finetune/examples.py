@@ -4,6 +4,7 @@ Held-out wordings and facts of class "documents only" are never touched. Unanswe
 wordings teach the model to say that it does not know.
 """
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -21,7 +22,8 @@ def closed_book_samples(facts: Sequence[Fact], held_out: bool = False) -> list[S
     samples = []
     for fact in facts:
         answer = fact.answer if fact.answerable else I_DO_NOT_KNOW
-        wordings = (fact.held_out if fact.trained_on else ()) if held_out else fact.trained_on
+        unseen = (*fact.held_out, *fact.oblique) if fact.trained_on else ()
+        wordings = unseen if held_out else fact.trained_on
         samples += [Sample(tuple(closed_book_messages(wording)), answer) for wording in wordings]
     if not samples and held_out:
         raise WorkspaceError(
@@ -35,14 +37,15 @@ def closed_book_samples(facts: Sequence[Fact], held_out: bool = False) -> list[S
     return samples
 
 
-def rows(samples: Sequence[Sample], tokenizer: ChatTokenizer, epochs: int, seed: int) -> list[Group]:
-    """All rows of a run, in order: each epoch holds every sample once, shuffled anew.
+def rows(samples: Sequence[Sample], tokenizer: ChatTokenizer, epochs: float, seed: int) -> list[Group]:
+    """All rows of a run, in order: each epoch holds every sample once, shuffled anew; a last one may be cut short.
 
     Made up front so that a resumed run sees exactly the rows that an uninterrupted one would have seen.
     """
     groups = []
-    for epoch in range(epochs):
+    for epoch in range(math.ceil(epochs)):
         order = list(samples)
         random.Random(f"{seed}-{epoch}").shuffle(order)
+        order = order[: round(len(order) * min(1, epochs - epoch))]
         groups += [grouped(order[i : i + BRANCHES], tokenizer) for i in range(0, len(order), BRANCHES)]
     return groups

@@ -12,7 +12,7 @@ class TrainingSettings:
     from the same and from the LoRA packing paper (2502.14502); epochs and warm-up tuned on the demo.
     """
 
-    epochs: float = 3
+    epochs: float = 1.2
     learning_rate: float = 1e-3
     warmup_share: float = 0.03
     rank: int = 16

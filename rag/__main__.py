@@ -51,6 +51,7 @@ def measure(
     model: Model = None,
     sentences: Sentences = Settings.sentences,
     missed: Annotated[bool, typer.Option(help="List the questions whose evidence was not shown.")] = False,
+    wording: Annotated[str, typer.Option(help="Which wordings are asked: held_out, oblique or training.")] = "held_out",
 ) -> None:
     """How often the evidence of the workspace's held-out questions is found."""
     from rag.measure import load_questions, retrieval_report
@@ -58,7 +59,7 @@ def measure(
     questions = load_questions(workspace / "questions.jsonl")
     with _bar() as bar:
         opened = _open(workspace, model, replace(Settings(), sentences=sentences), bar)
-        report = retrieval_report(opened, questions, progress=_told(bar))
+        report = retrieval_report(opened, questions, wording, _told(bar))
     typer.echo(report)
     if missed:
         typer.echo("\n".join(["\nNot all evidence among the sentences:", *report.missed]))

@@ -81,7 +81,9 @@ def retrieval_report(
     groups: dict[str, Group] = {}
     best: dict[bool, list[float]] = {True: [], False: []}
     missed: list[str] = []
-    asked = [(question, text) for question in questions for text in question["questions"][wording]]
+    asked = [(question, text) for question in questions for text in question["questions"].get(wording, [])]
+    if not asked:
+        raise WorkspaceError(f"No '{wording}' wordings in questions.jsonl: ask for held_out, oblique or training.")
     for done, (question, text) in enumerate(asked):
         progress("asking", done, len(asked))
         found = search(index, text)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from arena.answer import Answer
 from arena.comparison import Comparison
-from arena.evaluation import SPLITS, Asked, BatchAnswer, Notebook, Row, measure_accuracy, tally
+from arena.evaluation import HELD_OUT, SPLITS, Asked, BatchAnswer, Notebook, Row, measure_accuracy, tally
 from arena.events import Waiting
 from arena.ports import History
 from arena.question import Question, checked_prompt
@@ -130,7 +130,7 @@ def table(rows: Sequence[Row]) -> Table:
     for row in rows:
         cells = [_share(row, split) for split in SPLITS]
         latency = "-" if row.median_latency is None else f"{row.median_latency:.2f} ({row.timed} alone)"
-        result.add_row(row.contestant, *cells, _share(row, "held-out wording", "documents only"), latency)
+        result.add_row(row.contestant, *cells, _share(row, *HELD_OUT), latency)
     return result
 
 

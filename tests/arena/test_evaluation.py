@@ -1,9 +1,10 @@
 """Asking a workspace's questions: what counts, and what survives a kill."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from arena.evaluation import Asked, Notebook, measure_accuracy, questions, tally
+from arena.evaluation import HELD_OUT, Asked, Notebook, measure_accuracy, questions, tally
 from arena.facts import Fact
 
 WEIGHT = Fact("weight", "trained", (), ("How heavy?", "Weight?"), ("Mass?",), "It is 3 kg.", ("3 kg",), ("4 kg",))
@@ -35,6 +36,15 @@ def test_unanswerable_questions_that_were_practised_are_not_asked() -> None:
         ("How dear?", "documents only"),
         ("Colour?", "unanswerable"),
     ]
+
+
+def test_oblique_wordings_are_counted_apart() -> None:
+    facts = [replace(fact, oblique=("Hm?",)) for fact in (WEIGHT, PRICE)]
+    assert [item.split for item in questions(facts) if item.text == "Hm?"] == [
+        "held-out, oblique",
+        "documents only, oblique",
+    ]
+    assert set(HELD_OUT) == {item.split for item in questions(facts)} - {"trained wording"}
 
 
 def test_a_limit_counts_facts_of_each_class() -> None:

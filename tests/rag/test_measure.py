@@ -63,6 +63,11 @@ def test_auc_counts_pairs_in_the_right_order() -> None:
     assert roc_auc([], [1]) == 0.5
 
 
+def test_wordings_that_are_nowhere_are_named(index: Index) -> None:
+    with pytest.raises(WorkspaceError, match="No 'oblique' wordings"):
+        retrieval_report(index, [WEIGHT], "oblique")
+
+
 def test_missing_questions_say_so(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="cannot be read"):
         load_questions(tmp_path / "questions.jsonl")
