@@ -114,10 +114,13 @@ class Parts:
 
         base = prepare(str(self.workspace.settings.get("base_model", DEFAULT_MODEL)), report)
         report("loading base model…")
-        adapters = {"fine-tuned": self.workspace.path / "adapters" / "fine-tuned", "reader": READER}
-        adapters |= {name: self.workspace.path / path for name, path in self.workspace.table("adapters").items()}
         generation = settings_from(GenerationSettings, "generation", self.workspace.table("generation"))
-        return Engine(base, adapters, generation)
+        return Engine(base, self._adapters(), generation)
+
+    def _adapters(self) -> dict[str, Path]:
+        """Every adapter's folder, by name."""
+        own = {"fine-tuned": self.workspace.path / "adapters" / "fine-tuned", "reader": READER}
+        return own | {name: self.workspace.path / path for name, path in self.workspace.table("adapters").items()}
 
     def _index(self, report: Report) -> Any:
         follow(self.engine, report)  # one after the other: two torch jobs at once slow each other
@@ -166,13 +169,13 @@ class Parts:
 
     def _judge(self, report: Report) -> Any:
         """Who judges the sentences that RAG found; None when the workspace wants nobody."""
-        from models.judge import LocalJudge
+        from models.judge import LocalJudge, load_calibration
 
         name = self.rag_settings.judge
         if name == "none":
             return None
         self._chat_model(name, report)  # raises when the adapter is missing or foreign
-        return LocalJudge(self.engine.value(), name)
+        return LocalJudge(self.engine.value(), name, load_calibration(self._adapters()[name]))
 
 
 def follow(loading: Loading[Any], report: Report) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from arena.question import Turn
 
-PROMPT_VERSION = "3"
+PROMPT_VERSION = "4"
 
 CLOSED_BOOK_SYSTEM = "Answer in one short sentence."
 """The fine-tuned model and the base control. Short: it is paid for in every prompt token."""
@@ -21,7 +21,7 @@ held the answer; told only to quote, none, and quoted all 56 (demo, one sentence
 
 JUDGE_SYSTEM = "Does the sentence answer the question?"
 JUDGEMENTS = ("Yes", "No")
-"""What a judge says; the chance of the first against the second is the sentence's score."""
+"""What a judge says; the chance of the first against the second is one of the two signs that its score is made of."""
 
 DOCUMENTS_DO_NOT_SAY = "The documents do not say."
 I_DO_NOT_KNOW = "I do not know."
@@ -45,11 +45,12 @@ def reader_messages(
 
 
 def judge_messages(question: str, sentence: str) -> list[Message]:
-    """What the reader adapter sees when it judges one sentence. The question first: the sentence is then read with
-    it in mind, and all sentences of a question share what is computed for it."""
+    """What the reader adapter sees when it judges one sentence. The sentence first: reading on, the model also tells
+    how likely it finds the question after such a sentence, in the same pass; and in training all questions about a
+    sentence share what is computed for it."""
     return [
         {"role": "system", "content": JUDGE_SYSTEM},
-        {"role": "user", "content": f"Question: {question}\nSentence: {sentence}"},
+        {"role": "user", "content": f"Sentence: {sentence}\nQuestion: {question}"},
     ]
 
 

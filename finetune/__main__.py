@@ -4,7 +4,9 @@ An entry point like app.py: it may ask models/ where the base model is; nothing 
 """
 
 import hashlib
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,15 @@ from finetune.settings import TrainingSettings
 app = typer.Typer(add_completion=False, help="Train the adapters. A killed run goes on where it was: run it again.")
 WORKSPACE = typer.Argument(..., help="The workspace folder, for example: demo")
 READER_ROOM = Path(__file__).parent
-READER_ROWS = 4
+READER_ROWS = 8
 """Rows to a step: about 20 judgements."""
 HELD_OUT_LOSS = 12
-"""How many held-out records the loss is taken on while training; the figures afterwards are taken on all."""
+"""How many held-out records the loss is taken on while training; the figures afterwards use all, those of the judge
+every other one (the rest fit its calibration)."""
+
+
+Figures = tuple[dict[str, tuple[int, int]], dict[str, str]]
+"""(right, asked) by name, and what else belongs into the adapter's folder: text by file name."""
 
 
 def say(text: str) -> None:
@@ -32,7 +39,7 @@ def say(text: str) -> None:
 @app.command()
 def train(
     workspace: Path = WORKSPACE,
-    epochs: int = 3,
+    epochs: float = 1.2,
     learning_rate: float = 1e-3,
     seed: int = 42,
     base_model: str = "",
@@ -48,14 +55,18 @@ def train(
     base, tokenizer = _base(base_model)
     samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
     training = rows(samples, tokenizer, epochs, seed)
-    steps = max(1, len(training) // epochs // 2)
+    steps = max(1, round(len(training) / epochs / 4))
     data = f"{len(samples)} wordings of {sum(bool(f.trained_on) for f in facts)} facts, `questions.jsonl` {_hash(path)}"
 
-    def figures(model: Any) -> dict[str, tuple[int, int]]:
+    def figures(model: Any) -> Figures:
         return {
-            "trained facts, trained wording": closed_book_accuracy(model, tokenizer, facts, False, say),
-            "trained facts, held-out wording": closed_book_accuracy(model, tokenizer, facts, True, say),
-        }
+            f"trained facts, {name}": closed_book_accuracy(model, tokenizer, facts, wordings, say)
+            for name, wordings in {
+                "trained wording": lambda fact: fact.training[:1],
+                "held-out wording": lambda fact: fact.held_out,
+                "held-out wording, oblique": lambda fact: fact.oblique,
+            }.items()
+        }, {}
 
     purpose = "LoRA adapter that knows this workspace's facts by heart and answers without documents."
     target = workspace / "adapters" / "fine-tuned"
@@ -64,23 +75,27 @@ def train(
 
 
 @app.command()
-def reader(epochs: int = 1, learning_rate: float = 5e-4, seed: int = 42, base_model: str = "") -> None:
+def reader(epochs: float = 1.4, learning_rate: float = 8e-4, seed: int = 42, base_model: str = "") -> None:
     """Train the reader adapter on invented sentences that are in no workspace."""
-    from finetune.check import judging_accuracy, quoting_accuracy
+    from finetune.check import quoting_accuracy
+    from finetune.judging import calibrate, counts, judge
     from finetune.reader import RECORDS, exam, load_records, quoting_exam, reader_rows, split
 
     settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
     records, held_out = split(load_records())
     base, tokenizer = _base(base_model)
-    training = reader_rows(records, tokenizer, epochs, seed)
-    steps = max(1, len(training) // epochs // READER_ROWS // 4)
+    training = reader_rows(records, tokenizer, epochs, seed, READER_ROWS)
+    steps = max(1, round(len(training) / epochs / READER_ROWS / 4))
     data = f"{len(records)} hand-written records ({len(held_out)} more held out), `records.jsonl` {_hash(RECORDS)}"
 
-    def figures(model: Any) -> dict[str, tuple[int, int]]:
-        judged = judging_accuracy(model, tokenizer, exam(held_out), say)
+    def figures(model: Any) -> Figures:
+        # Weighed on every other held-out record, measured on the rest.
+        calibration = calibrate(judge(model, tokenizer, exam(held_out[::2]), say))
+        judged = counts(judge(model, tokenizer, exam(held_out[1::2]), say), calibration)
         quoted = quoting_accuracy(model, tokenizer, quoting_exam(held_out), say)
-        counts = {f"judging, {kind}": value for kind, value in judged.items()} | {"quoting, to the letter": quoted}
-        return {f"held-out records, {kind}": value for kind, value in counts.items()}
+        told = {f"judging, {kind}": value for kind, value in judged.items()} | {"quoting, to the letter": quoted}
+        files = {"calibration.json": json.dumps(asdict(calibration), indent=2) + "\n"}
+        return {f"held-out records, {kind}": value for kind, value in told.items()}, files
 
     purpose = "LoRA adapter that judges whether a sentence answers a question, and quotes the one that does."
     target, work = READER_ROOM / "adapters" / "reader", READER_ROOM / "runs" / "reader"
@@ -117,8 +132,8 @@ def _make(
 
     own = identity(base)
     model, result = run(base, training, held_out, work, settings, rows_per_step, evaluate_every, say)
-    measured = figures(model)
-    write_adapter(model, target, own, card(target.name, purpose, own, data, settings, result, measured))
+    measured, files = figures(model)
+    write_adapter(model, target, own, card(target.name, purpose, own, data, settings, result, measured), files)
     say(f"Done: {target} ({sum(f.stat().st_size for f in target.iterdir()) / 1e6:.1f} MB)")
     for name, (right, asked) in measured.items():
         say(f"  {name}: {right} of {asked}")

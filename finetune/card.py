@@ -51,7 +51,8 @@ def card(
         f"shape {identity['shape']}",
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in asdict(settings).items()),
         "",
-        "Losses are nats per answer token. Limits: a small model; it knows what it was trained on and nothing else.",
+        "Losses are nats per learnt token, by weight.",
+        "Limits: a small model; it knows what it was trained on and nothing else.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,17 +1,21 @@
 """Reading practice: sentences about invented things that are in no workspace, and questions about them.
 
-The reader adapter learns two things. To judge: does this sentence answer this question? And to quote: repeat the
-sentence that answers, or say that none does. Judging one sentence at a time (a pointwise reranker, monoT5,
-Nogueira et al. 2020) is what a model of this size can learn; choosing among five in one prompt it learnt no better
-than by chance (22 % after 134 steps). Contrast decides whether it learns to read: the same question with the
-sentence that answers and with those of its siblings that look most like it. The records were written by hand.
+The reader adapter learns three things. To judge: does this sentence answer this question (a pointwise reranker,
+monoT5, Nogueira et al. 2020)? In the same prompt, to foresee the question that a sentence answers: how likely the
+question is after the sentence ranks sentences too (query likelihood, Ponte and Croft 1998; UPR, Sachan et al. 2022),
+errs elsewhere than the verdict, and every token of a question teaches. And to quote: repeat the sentence that
+answers. Contrast decides whether it learns to read: the same question with the sentence that answers and with those
+of its siblings that look most like it. The records were written by hand.
 """
 
 import json
+import math
 import random
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from arena.errors import WorkspaceError
@@ -23,10 +27,16 @@ WRONG, LOOK_ALIKES = 2, 4
 """So many sentences that do not answer, for each that does, out of so many that have most words in common with it."""
 MISSING = 2
 """Questions without an answer, to a record and epoch."""
-QUOTES = 1
-"""Questions to quote from, to a record and epoch: copying is learnt quickly."""
+QUOTES, JUDGED = 1, 0.6
+"""Questions to quote from, to a record and epoch: copying is learnt quickly. And the share of those with an answer in
+the prompt that follows a judge."""
+BRANCHES = 8
+"""Questions about one sentence to a row, at most."""
+NEIGHBOURS = 256
+"""Rows put in order of length before they are made into steps, so that little is padding."""
 HELD_OUT_EVERY = 12
-"""Every twelfth record is never trained on: its losses and answers tell whether reading generalises."""
+"""Every twelfth record is never trained on. Half of them fit the judge's calibration, the others tell whether reading
+generalises."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +73,17 @@ def split(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
 def judging(
     record: Record, question: str, support: Sequence[int], chance: random.Random, everything: bool = False
 ) -> list[Sample]:
-    """One question before some of the record's sentences (`everything`: all of them), the right one included."""
+    """One question before some of the record's sentences, the right one included. `everything`: all of them, and
+    some of the wrong ones in twos."""
     said = record.sentences
     wanted = words(" ".join([question, *(said[index] for index in support)]))
     wrong = [index for index in range(len(said)) if index not in support]
     wrong.sort(key=lambda index: (-len(wanted & words(said[index])), index))
+    pairs = list(pairwise(wrong[: 2 * LOOK_ALIKES]))[::2] if everything else []
     if not everything:
         wrong = chance.sample(wrong[:LOOK_ALIKES], WRONG)
     yes, no = JUDGEMENTS
-    shown = [(said[index], no) for index in wrong]
+    shown = [(said[index], no) for index in wrong] + [(f"{said[one]} {said[other]}", no) for one, other in pairs]
     if len(support) == 1:
         shown.append((said[support[0]], yes))
     else:
@@ -81,11 +93,20 @@ def judging(
             shown.append((" ".join(said[index] for index in support), yes))
         shown.append((f"{said[support[0] if support else wrong[1]]} {said[wrong[0]]}", no))
     chance.shuffle(shown)
-    return [Sample(tuple(judge_messages(question, text)), verdict) for text, verdict in shown]
+    # Only a question that its sentence answers is worth foreseeing; an exam looks at all.
+    return [
+        Sample(
+            tuple(judge_messages(question, text)),
+            verdict,
+            tuple(judge_messages("", text)) if everything or verdict == yes else (),
+        )
+        for text, verdict in shown
+    ]
 
 
 def quoting(record: Record, chance: random.Random, refuse: float = 0.12) -> list[Sample]:
-    """Questions on one to three sentences, those that answer mostly first, as a judge would have ordered them."""
+    """Questions on one to three sentences, those that answer mostly first, as a judge would have ordered them.
+    A share `refuse` has no answer, never after a judge, whose prompt does not offer refusing."""
     samples = []
     for support, wordings in chance.sample(record.questions, min(QUOTES, len(record.questions))):
         others = [index for index in range(len(record.sentences)) if index not in support]
@@ -94,8 +115,9 @@ def quoting(record: Record, chance: random.Random, refuse: float = 0.12) -> list
         shown = [*drawn, *support] if chance.random() < 0.3 else [*support, *drawn]
         if chance.random() < refuse:
             shown, answer = drawn or others[:1], DOCUMENTS_DO_NOT_SAY
-        question = chance.choice(wordings)
-        samples.append(Sample(tuple(reader_messages(question, [record.sentences[i] for i in shown])), answer))
+        judged = answer != DOCUMENTS_DO_NOT_SAY and chance.random() < JUDGED
+        messages = reader_messages(chance.choice(wordings), [record.sentences[i] for i in shown], judged=judged)
+        samples.append(Sample(tuple(messages), answer))
     return samples
 
 
@@ -104,34 +126,75 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.lower()))
 
 
-def reader_rows(records: Sequence[Record], tokenizer: ChatTokenizer, epochs: int, seed: int) -> list[Group]:
-    """All rows of a run in order. An epoch holds one wording of every question (the next epoch the next one), some
-    questions without an answer, and some to quote from."""
-    rows = []
-    for epoch in range(epochs):
+def reader_rows(
+    records: Sequence[Record], tokenizer: ChatTokenizer, epochs: float, seed: int, rows_per_step: int = 1
+) -> list[Group]:
+    """All rows of a run in order, each with questions about one sentence. An epoch holds one wording of every question
+    (the next epoch the next one), some questions without an answer, and some to quote from; a last one may be cut
+    short."""
+    rows: list[Group] = []
+    for epoch in range(math.ceil(epochs)):
         chance = random.Random(f"{seed}-{epoch}")
-        samples = []
+        groups: list[list[Sample]] = []
         for number, record in enumerate(records):
+            samples = []
             for support, wordings in record.questions:
-                samples.append(judging(record, wordings[(number + epoch) % len(wordings)], support, chance))
-            missing = chance.sample(record.missing, min(MISSING, len(record.missing)))
-            samples += [judging(record, question, (), chance) for question in missing]
-            samples += [[sample] for sample in quoting(record, chance)]
-        chance.shuffle(samples)
-        rows += [grouped(group, tokenizer) for group in samples]
+                samples += judging(record, wordings[(number + epoch) % len(wordings)], support, chance)
+            for question in chance.sample(record.missing, min(MISSING, len(record.missing))):
+                samples += judging(record, question, (), chance)
+            groups += by_sentence(samples)
+            groups += [[sample] for sample in quoting(record, chance)]
+        chance.shuffle(groups)
+        groups = groups[: round(len(groups) * min(1, epochs - epoch))]
+        rows += level([grouped(group, tokenizer) for group in groups], rows_per_step, chance)
     return rows
 
 
-def exam(records: Sequence[Record]) -> list[tuple[list[Sample], bool]]:
-    """(all sentences of a record before one question, is there an answer), for questions that one sentence answers
-    and for those that none does; first wordings only."""
+def by_sentence(samples: Sequence[Sample]) -> list[list[Sample]]:
+    """Judging samples that begin alike together, at most `BRANCHES` to a row."""
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        found[sample.messages[-1]["content"].split("\nQuestion: ")[0]].append(sample)
+    return [group[start : start + BRANCHES] for group in found.values() for start in range(0, len(group), BRANCHES)]
+
+
+def level(rows: Sequence[Group], rows_per_step: int, chance: random.Random) -> list[Group]:
+    """The same rows, those of one step of about the same length: what is padded costs as much as what is not. A last
+    step that is not full is left out, so that the next epoch's rows keep together too."""
+    steps = []
+    for start in range(0, len(rows), NEIGHBOURS):
+        near = sorted(rows[start : start + NEIGHBOURS], key=len)
+        steps += [near[i : i + rows_per_step] for i in range(0, len(near), rows_per_step)]
+    full = [step for step in steps if len(step) == rows_per_step] or steps
+    chance.shuffle(full)
+    return [row for step in full for row in step]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All sentences of a record before one question, and some twos: `single` tells which are which. `chain`: it takes
+    two of them."""
+
+    samples: list[Sample]
+    single: list[bool]
+    answerable: bool
+    chain: bool = False
+
+
+def exam(records: Sequence[Record]) -> list[Asked]:
+    """Every question of the records, in turn in its first and in its last (the most roundabout) wording, and those that
+    no sentence answers."""
     chance = random.Random(0)
     asked = []
     for record in records:
-        for support, wordings in record.questions:
-            if len(support) == 1:
-                asked.append((judging(record, wordings[0], support, chance, everything=True), True))
-        asked += [(judging(record, question, (), chance, everything=True), False) for question in record.missing]
+        alone = {judge_messages("", text)[-1]["content"] for text in record.sentences}
+        questions = [
+            (wordings[-(number % 2)], support) for number, (support, wordings) in enumerate(record.questions)
+        ]
+        for wording, support in [*questions, *((question, ()) for question in record.missing)]:
+            samples = judging(record, wording, support, chance, everything=True)
+            single = [sample.opening[-1]["content"] in alone for sample in samples]
+            asked.append(Asked(samples, single, bool(support), len(support) > 1))
     return asked
 
 

@@ -1,14 +1,14 @@
 """One training run: rows in, adapter folder out. TRL's SFTTrainer with a PEFT LoRA, resumable after a kill.
 
 Covers: the trainer, checkpoints, progress, writing the adapter beside and renaming it into place.
-Does not cover: what the rows say (examples.py, reader.py) and how good the result is (check.py).
+Does not cover: what the rows say (examples.py, reader.py) and how good the result is (check.py, judging.py).
 """
 
 import ctypes
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run measured about itself. Losses are mean nats per answer token; seconds are this process's."""
+    """What a run measured about itself. Losses: mean nats per learnt token, by weight; seconds: of this process."""
 
     steps: int
     seconds: float
@@ -39,10 +39,10 @@ class TrainingResult:
 
 
 class AnswerLossTrainer(SFTTrainer):
-    """TRL's trainer with logits computed for answer tokens only.
+    """TRL's trainer with logits computed for learnt tokens only.
 
     The head is a fifth of a 135M model and most tokens are prompt. TRL skips them on Triton devices only; on a CPU
-    it scores every position. Same loss: mean negative log-likelihood per answer token.
+    it scores every position. Same loss: mean negative log-likelihood per learnt token, weighted as the rows say.
     """
 
     def compute_loss(
@@ -59,10 +59,10 @@ class AnswerLossTrainer(SFTTrainer):
         ).last_hidden_state[:, :-1]
         logits = causal.lm_head(hidden[counted]).float()
         targets = labels[counted]
-        total = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
-        loss = total / (counted.sum() if num_items_in_batch is None else num_items_in_batch)
+        weights = inputs["weights"][:, 1:][counted]
+        loss = (torch.nn.functional.cross_entropy(logits, targets, reduction="none") * weights).sum() / weights.sum()
         mode = "train" if model.training else "eval"
-        right = (logits.detach().argmax(-1) == targets).float().mean().item()
+        right = (logits.detach().argmax(-1) == targets)[weights == 1].float().mean().item()
         self._metrics[mode]["mean_token_accuracy"].append(right)
         return (loss, {"logits": logits}) if return_outputs else loss
 
@@ -80,7 +80,7 @@ def as_dataset(groups: Sequence[Group]) -> Dataset:
 
 
 def as_group(row: dict[str, Any]) -> Group:
-    return Group(tuple(row["prefix"]), tuple((tuple(prompt), tuple(answer)) for prompt, answer in row["branches"]))
+    return Group(tuple(row["prefix"]), tuple((tuple(a), tuple(b), tuple(c)) for a, b, c in row["branches"]))
 
 
 class Progress(TrainerCallback):
@@ -198,7 +198,9 @@ def resumable(work: Path, settings: TrainingSettings, rows: Sequence[Group]) -> 
     return None
 
 
-def write_adapter(model: Any, target: Path, identity: dict[str, Any], card: str) -> None:
+def write_adapter(
+    model: Any, target: Path, identity: dict[str, Any], card: str, files: Mapping[str, str] | None = None
+) -> None:
     """Write the adapter beside `target` and rename it into place: never a half-written one."""
     beside = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
@@ -208,7 +210,8 @@ def write_adapter(model: Any, target: Path, identity: dict[str, Any], card: str)
     config["base_model_name_or_path"] = identity["base_model"]
     (beside / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     (beside / "arena.json").write_text(json.dumps(identity, indent=2) + "\n")
-    (beside / "README.md").write_text(card, encoding="utf-8")
+    for name, text in {"README.md": card, **(files or {})}.items():
+        (beside / name).write_text(text, encoding="utf-8")
     old = target.with_name(f".{target.name}.old")
     if target.exists():
         target.replace(old)

@@ -45,6 +45,15 @@ class Piece:
     answer_tokens: int = 0
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a prompt looks like to a model: the logit of its first option against the second, and the log-likelihood,
+    in nats, of the end of the prompt after its beginning."""
+
+    verdict: float
+    likelihood: float
+
+
 class Engine:
     """Loads `base` and the named adapters. `identities` tells what each is; a faulty adapter is left out and
     its error kept in `failures`, so that one bad adapter does not take the others down."""
@@ -102,20 +111,26 @@ class Engine:
         new = out[:, batch["input_ids"].shape[1] :]
         return [text.strip() for text in self.tokenizer.batch_decode(new, skip_special_tokens=True)]
 
-    def chances(
-        self, conversations: Sequence[Sequence[Message]], options: tuple[str, str], adapter: str
-    ) -> list[float]:
-        """For each conversation the probability that the answer opens with the first option, not the second.
+    def read(
+        self,
+        conversations: Sequence[Sequence[Message]],
+        openings: Sequence[Sequence[Message]],
+        options: tuple[str, str],
+        adapter: str,
+    ) -> list[Reading]:
+        """One pass over each conversation: how likely its end is, from where it departs from its opening, and whether
+        the answer would begin with the first option or the second.
 
         What the conversations have in common at their beginning is computed once.
         """
         first, second = (self.tokenizer(option, add_special_tokens=False)["input_ids"][0] for option in options)
         rows = [self._ids(messages) for messages in conversations]
-        shared = common_beginning(rows)
+        learnt = [common_beginning([row, self._ids(opening)]) for row, opening in zip(rows, openings, strict=True)]
+        # The token before the end tells how likely the end begins, so it is not among those computed once.
+        shared = min(common_beginning(rows), min(learnt) - 1)
         rest = [row[shared:] for row in rows]
         longest, device = max(map(len, rest)), self.model.device
         ids = torch.tensor([row + [self.tokenizer.pad_token_id] * (longest - len(row)) for row in rest], device=device)
-        last = torch.tensor([len(row) - 1 for row in rest], device=device)
         with self._lock, torch.inference_mode(), self._using(adapter):
             cache: Any = None
             if shared:
@@ -124,8 +139,13 @@ class Engine:
                 cache.batch_repeat_interleave(len(rest))
             # Padding comes after each row's last token, which therefore never sees it.
             out = self.model(input_ids=ids, past_key_values=cache, use_cache=True)
-        logits = out.logits[torch.arange(len(rest), device=device), last].float()
-        return [float(chance) for chance in torch.sigmoid(logits[:, first] - logits[:, second])]
+        readings = []
+        for row, begins, logits in zip(rest, learnt, out.logits, strict=True):
+            told = logits[begins - shared - 1 : len(row)].float()
+            ends = torch.tensor(row[begins - shared :], device=device)
+            likelihood = -torch.nn.functional.cross_entropy(told[:-1], ends, reduction="sum")
+            readings.append(Reading(float(told[-1, first] - told[-1, second]), float(likelihood)))
+        return readings
 
     def _text(self, messages: Sequence[Message]) -> str:
         # Template tokens inside what people and documents say would open turns of their own.

@@ -1,23 +1,81 @@
 """The local engine as a judge of sentences: how likely each one answers the question.
 
-A pointwise reranker (monoT5, Nogueira et al. 2020): one "Yes or No" per sentence, in one batch.
+One pass tells two things about a sentence, whose errors differ: the verdict of a pointwise reranker (monoT5,
+Nogueira et al. 2020), and how likely the question is after the sentence (query likelihood; UPR, Sachan et al. 2022).
+They are weighed as `calibration.json` beside the adapter says, which training fits on practice records it held out.
 """
 
+import json
+import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from arena.errors import ModelUnavailable
 from arena.prompts import JUDGEMENTS, judge_messages
-from models.engine import Engine
+from models.engine import Engine, Reading
+
+FILE = "calibration.json"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The weights of a logistic regression: of the verdict's logit, of how much likelier the question is after this
+    sentence than after all single sentences judged with it together (a log-ratio), and a constant."""
+
+    verdict: float = 1.0
+    likelihood: float = 0.0
+    constant: float = 0.0
+
+    def probabilities(self, readings: Sequence[Reading], singles: int | None = None) -> list[float]:
+        """For each reading the probability that it answers; the first `singles` (default: all) are compared with."""
+        alone = [reading.likelihood for reading in readings[:singles]]
+        most = max(alone)
+        total = most + math.log(sum(math.exp(likelihood - most) for likelihood in alone))
+        return [
+            1 / (1 + math.exp(-min(500, max(-500, self.constant + self.verdict * reading.verdict + share))))
+            for reading in readings
+            for share in [self.likelihood * (reading.likelihood - total)]
+        ]
+
+    def as_identity(self) -> dict[str, str]:
+        """Every weight as text, for the answer's identity."""
+        return {f"calibration_{name}": str(value) for name, value in asdict(self).items()}
+
+
+def load_calibration(adapter: Path) -> Calibration:
+    """The calibration beside an adapter; the bare verdict where there is none.
+
+    Raises:
+        ModelUnavailable: a file that does not hold three numbers.
+    """
+    path = adapter / FILE
+    if not path.is_file():
+        return Calibration()
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+        return Calibration(*(float(row[name]) for name in ("verdict", "likelihood", "constant")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelUnavailable(
+            f"The judge's calibration in {path} cannot be read ({error!r}): run `python -m finetune reader` again, or "
+            "restore the file."
+        ) from error
 
 
 class LocalJudge:
-    """One adapter of a local engine, asked about sentences."""
+    """One adapter of a local engine, asked about sentences. `identity` says which, and how it weighs."""
 
-    def __init__(self, engine: Engine, adapter: str) -> None:
+    def __init__(self, engine: Engine, adapter: str, calibration: Calibration | None = None) -> None:
         self._engine, self._adapter = engine, adapter
+        self._calibration = calibration or Calibration()
+        self.identity = engine.identities[adapter] | self._calibration.as_identity()
 
-    def scores(self, question: str, sentences: Sequence[str]) -> list[float]:
-        """For each sentence the probability, 0 to 1, that it answers the question."""
+    def scores(self, question: str, sentences: Sequence[str], twos: Sequence[str] = ()) -> list[float]:
+        """For each sentence, and then for each two of them in one text, the probability, 0 to 1, that it answers."""
         if not sentences:
             return []
-        conversations = [judge_messages(question, sentence) for sentence in sentences]
-        return self._engine.chances(conversations, JUDGEMENTS, self._adapter)
+        texts = [*sentences, *twos]
+        conversations = [judge_messages(question, text) for text in texts]
+        openings = [judge_messages("", text) for text in texts]
+        readings = self._engine.read(conversations, openings, JUDGEMENTS, self._adapter)
+        return self._calibration.probabilities(readings, len(sentences))

@@ -15,7 +15,7 @@ from arena.question import Question
 from rag.budget import Prompt, fitted
 from rag.chain import build_chain, needed, too_far
 from rag.index import Index
-from rag.retrieve import Judge, as_documents, search
+from rag.retrieve import SEARCH_VERSION, Judge, as_documents, search
 
 REASONS: Mapping[str, StopReason] = {"length": "length", "max_tokens": "length", "repetition": "repetition"}
 """What models call it; everything else ended by itself."""
@@ -42,6 +42,8 @@ class RagContestant:
             "index": index.identity,
             "embedder": index.embedder.identity,
             "prompt": PROMPT_VERSION,
+            "search": SEARCH_VERSION,
+            **{f"judge.{name}": value for name, value in (judge.identity if judge else {}).items()},
             **{f"rag.{name}": value for name, value in index.settings.as_identity().items()},
         }
 

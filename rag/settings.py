@@ -23,7 +23,8 @@ class Settings:
     `generator`: which prompt the model was made for: the trained reader's or the plain one.
     `judge`: who decides which of the `candidates` best sentences answer the question: the reader adapter, which
     gives each the probability that it does, or nobody. With a judge the model is shown the `judged_sentences` best,
-    and is not asked when the best one's probability is under `judged_below` (the source of both: README, Measured).
+    or two that are judged together when the best one's probability is under `judged_below`; when theirs is too, it is
+    not asked (the source of both: README, Measured).
     `abstain_below`: without a judge, when the best sentence scores lower, the model is not asked. It only catches
     questions that have nothing to do with the documents: near misses score as high as answerable ones.
     `context_tokens`: prompt and answer together; `answer_tokens` of them are kept free for the answer.
@@ -32,7 +33,8 @@ class Settings:
     a sentence's vector takes over from the sentence under its headings and from its passage, itself counting 1.
     `passage_words_weight`, `overlap_weight`: words of the passage and of the sentence, against the vector's 1.
     `bridges`: how many of the sentences are chosen for sharing rare words with the best one, for questions
-    whose answer takes two steps; `bridge_weight`: how much those words count.
+    whose answer takes two steps; `bridge_weight`: how much those words count. With a judge any number but 0 lets it
+    judge twos.
     """
 
     passages: int = 8
@@ -41,7 +43,7 @@ class Settings:
     judge: JudgeName = "reader"
     candidates: int = 12
     judged_sentences: int = 1
-    judged_below: float = 0.6
+    judged_below: float = 0.4
     abstain_below: float = 0.28
     context_tokens: int = 2048
     answer_tokens: int = 128

@@ -45,4 +45,4 @@ def test_the_readers_way_to_refuse_is_the_line_that_scoring_knows() -> None:
 def test_a_changed_text_needs_a_new_prompt_version() -> None:
     """When this fails, adapters have to be trained again: raise PROMPT_VERSION, then write its hash here."""
     digest = hashlib.sha256(json.dumps(all_messages()).encode()).hexdigest()[:12]
-    assert {prompts.PROMPT_VERSION: digest} == {"3": "1c995e9fc29e"}
+    assert {prompts.PROMPT_VERSION: digest} == {"4": "882323318d38"}

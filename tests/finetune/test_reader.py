@@ -4,14 +4,16 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from arena.facts import load_facts
 from arena.prompts import DOCUMENTS_DO_NOT_SAY, JUDGEMENTS
 from arena.scoring import contains, normalised
 from finetune.branches import Sample
-from finetune.check import verdicts
-from finetune.reader import Record, exam, judging, load_records, quoting, reader_rows, split
+from finetune.judging import Calibration, Judged, calibrate, compared, counts, readings
+from finetune.reader import Record, by_sentence, exam, judging, level, load_records, quoting, reader_rows, split
+from models.engine import Engine, Reading
 
 DEMO = Path(__file__).parents[2] / "demo"
 YES, NO = JUDGEMENTS
@@ -32,7 +34,10 @@ def tokenizer(tiny_model: Path) -> Any:
 
 
 def verdict(samples: list[Sample]) -> dict[str, str]:
-    return {sample.messages[-1]["content"].split("\nSentence: ")[1]: sample.answer for sample in samples}
+    return {
+        sample.messages[-1]["content"].removeprefix("Sentence: ").split("\nQuestion: ")[0]: sample.answer
+        for sample in samples
+    }
 
 
 def test_no_fact_of_the_workspace_is_in_the_reading_practice() -> None:
@@ -95,18 +100,108 @@ def test_quotes_are_sentences_of_the_prompt_or_a_refusal() -> None:
 
 def test_the_exam_puts_every_sentence_before_the_question() -> None:
     asked = exam([RECORD])
-    assert [answerable for _, answerable in asked] == [True, False]
-    assert set(RECORD.sentences) <= set(verdict(asked[0][0]))
+    assert [(item.answerable, item.chain) for item in asked] == [(True, False), (True, True), (False, False)]
+    for item in asked:
+        found = [text in RECORD.sentences for text in verdict(item.samples)]
+        assert found == item.single and not all(found)
+    assert all(set(RECORD.sentences) <= set(verdict(item.samples)) for item in asked)
+    assert [list(verdict(item.samples).values()).count(YES) for item in asked] == [1, 1, 0]
 
 
-def test_a_verdict_is_the_one_the_model_gives_the_sentence_alone(tiny_model: Path, tokenizer: Any) -> None:
+def test_a_sentence_is_read_as_the_model_reads_it_alone(tiny_model: Path, tokenizer: Any) -> None:
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
-    samples = exam([RECORD])[0][0]
-    (together,) = verdicts(model, tokenizer, [samples], lambda text: None)
-    alone = [verdicts(model, tokenizer, [[sample]], lambda text: None)[0][0] for sample in samples]
-    assert together == pytest.approx(alone, abs=5e-3)
+    samples = exam([RECORD])[0].samples
+    together = readings(model, tokenizer, samples)
+    alone = numpy.concatenate([readings(model, tokenizer, [sample]) for sample in samples])
+    assert together == pytest.approx(alone, abs=0.5, rel=2e-2)  # bf16: likelihoods are sums over a hundred bytes
+
+
+def test_training_and_serving_read_the_same(tiny_model: Path, tokenizer: Any) -> None:
+    from transformers import AutoModelForCausalLM
+
+    from arena.prompts import judge_messages
+
+    question, sentences = "Who leads the Red Line?", RECORD.sentences
+    samples = [Sample(tuple(judge_messages(question, text)), NO, tuple(judge_messages("", text))) for text in sentences]
+    trained = readings(AutoModelForCausalLM.from_pretrained(tiny_model), tokenizer, samples)
+    served = Engine(tiny_model, {}).read(
+        [sample.messages for sample in samples], [sample.opening for sample in samples], JUDGEMENTS, "base"
+    )
+    assert [reading.verdict for reading in served] == pytest.approx(trained[:, 0], abs=0.05)
+    assert [reading.likelihood for reading in served] == pytest.approx(trained[:, 1], abs=0.5, rel=2e-2)
+
+
+def test_training_and_serving_weigh_the_same() -> None:
+    import json
+    from dataclasses import asdict
+
+    from models import judge
+
+    read = numpy.array([(2.0, -30.0), (-1.0, -28.5), (0.5, -29.0)])
+    fitted = Calibration(0.7, 1.3, -2.0)
+    served = judge.Calibration(**json.loads(json.dumps(asdict(fitted))))
+    chances = served.probabilities([Reading(*map(float, row)) for row in read], 2)
+    assert fitted.probabilities(compared(read, numpy.array([True, True, False]))) == pytest.approx(chances)
+
+
+def test_only_a_question_that_its_sentence_answers_is_foreseen() -> None:
+    samples = judging(RECORD, "What is the fare on the Blue Line?", (0,), random.Random(1))
+    assert [bool(sample.opening) for sample in samples] == [sample.answer == YES for sample in samples]
+
+
+def judged(features: list[tuple[float, float]], right: int | None, chain: bool = False) -> Judged:
+    """With a chain the last of the texts is of two sentences."""
+    answers = numpy.array([number == right for number in range(len(features))])
+    single = numpy.array([not chain or number < len(features) - 1 for number in range(len(features))])
+    return Judged(numpy.array(features), answers, single, right is not None, chain)
+
+
+def test_calibration_finds_which_sign_tells_right_from_wrong() -> None:
+    chance = random.Random(3)
+    asked = []
+    for _ in range(200):
+        likely = [chance.gauss(0, 1) for _ in range(4)]
+        right = max(range(4), key=likely.__getitem__)
+        noisy = [value + chance.gauss(0, 0.5) for value in likely]
+        asked.append(judged([(chance.gauss(0, 1), value) for value in noisy], right))
+    found = calibrate(asked)
+    assert found.likelihood > 1 > abs(found.verdict)
+    chances = numpy.concatenate([found.probabilities(item.features) for item in asked])
+    assert chances.mean() == pytest.approx(0.25, abs=0.01)  # one in four is right: calibrated in the mean
+
+
+def test_what_is_accepted_and_refused_is_counted_by_hand() -> None:
+    asked = [
+        judged([(2.0, 0.0), (0.0, 0.0)], 0),  # first, at 0.88
+        judged([(0.0, 0.0), (-1.0, 0.0)], 1),  # the wrong one first
+        judged([(0.2, 0.0), (-1.0, 0.0)], None),  # the best at 0.55
+        judged([(0.2, 0.0), (3.0, 0.0)], 1, chain=True),  # 0.55 and, of two, 0.95
+    ]
+    told = counts(asked, Calibration(verdict=1.0, likelihood=0.0, constant=0.0))
+    assert told["right sentence first"] == (1, 2) and told["right two sentences first"] == (1, 1)
+    assert told["right sentence accepted at 0.5"] == told["right sentence accepted at 0.7"] == (1, 2)
+    # A single sentence that passes keeps the two from being looked at.
+    assert told["right two sentences accepted at 0.5"] == (0, 1)
+    assert told["right two sentences accepted at 0.6"] == (1, 1)
+    assert told["nothing accepted at 0.5"] == (0, 1) and told["nothing accepted at 0.6"] == (1, 1)
+
+
+def test_questions_about_one_sentence_share_a_row() -> None:
+    samples = [sample for item in exam([RECORD]) for sample in item.samples]
+    for row in by_sentence(samples):
+        assert len(verdict(row)) == 1 and len(row) <= 8
+    assert sum(map(len, by_sentence(samples))) == len(samples)
+
+
+def test_rows_of_a_step_are_about_as_long(tokenizer: Any) -> None:
+    rows = reader_rows(load_records()[:6], tokenizer, 1, 3)
+    stepped = level(rows, 4, random.Random(1))
+    steps = [[len(row) for row in stepped[start : start + 4]] for start in range(0, len(stepped), 4)]
+    assert len(stepped) == len(rows) // 4 * 4 and set(stepped) <= set(rows)
+    padded = sum(4 * max(step) for step in steps)
+    assert padded < 1.1 * sum(map(sum, steps))
 
 
 def test_reader_rows_are_the_same_for_the_same_seed(tokenizer: Any) -> None:

@@ -1,6 +1,7 @@
 """Training, on a tiny real model: rows, masks, losses, adapters, resuming."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import torch
 
 from arena.errors import WorkspaceError
 from arena.facts import Fact, load_facts
-from arena.prompts import closed_book_messages, reader_messages
-from finetune.branches import IGNORED, Sample, collate, grouped, tokenized
+from arena.prompts import closed_book_messages, judge_messages, reader_messages
+from arena.scoring import normalised
+from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, tokenized
 from finetune.examples import closed_book_samples, rows
 from finetune.settings import TrainingSettings
 from finetune.train import train, write_adapter
@@ -53,14 +55,13 @@ def test_a_branch_has_the_loss_that_it_has_alone(tiny_model: Path, tokenizer: An
 def test_the_shared_passage_is_computed_once(tokenizer: Any) -> None:
     group = grouped(samples(), tokenizer)
     assert "Ossa 5 weighs" in tokenizer.decode(group.prefix)
-    assert len(group) < sum(
-        len(prompt) + len(answer) for prompt, answer in (tokenized(s, tokenizer) for s in samples())
-    )
+    assert len(group) < sum(len(part) for sample in samples() for part in tokenized(sample, tokenizer))
 
 
 def test_training_sees_byte_for_byte_what_serving_renders(tokenizer: Any) -> None:
     sample = samples()[0]
-    prompt, answer = tokenized(sample, tokenizer)
+    prompt, heard, answer = tokenized(sample, tokenizer)
+    assert heard == []
     rendered = tokenizer.apply_chat_template(list(sample.messages), add_generation_prompt=True, tokenize=False)
     assert tokenizer.decode(prompt) == rendered
     assert tokenizer.decode(answer) == f"{sample.answer}<|im_end|>"
@@ -70,6 +71,16 @@ def test_the_end_of_turn_is_learnt_and_the_prompt_is_not(tokenizer: Any) -> None
     labels = collate([grouped(samples(), tokenizer)], 2)["labels"][0]
     learnt = tokenizer.decode([int(label) for label in labels if label != IGNORED])
     assert learnt == "".join(f"{sample.answer}<|im_end|>" for sample in samples())
+
+
+def test_a_question_that_is_to_be_foreseen_is_learnt_at_a_lower_weight(tokenizer: Any) -> None:
+    messages, opening = judge_messages("Who came?", "Ann came."), judge_messages("", "Ann came.")
+    batch = collate([grouped([Sample(tuple(messages), "Yes", tuple(opening))], tokenizer)], 2)
+    labels, weights = batch["labels"][0], batch["weights"][0]
+    heard = tokenizer.decode([int(label) for label in labels[weights == torch.tensor(HEARD_WEIGHT)]])
+    assert heard == "Who came?<|im_end|>\n<|im_start|>assistant\n"
+    assert tokenizer.decode([int(label) for label in labels[weights == 1]]) == "Yes<|im_end|>"
+    assert not weights[labels == IGNORED].any()
 
 
 def fact(kind: str, training: tuple[str, ...], held_out: tuple[str, ...] = ("Held out?",)) -> Fact:
@@ -84,6 +95,15 @@ def test_facts_of_documents_only_and_held_out_wordings_are_never_trained_on() ->
     ]
     asked = [sample.messages[-1]["content"] for sample in closed_book_samples(facts)]
     assert asked == ["How heavy?", "Unknown?"]
+    riddle = replace(facts[0], oblique=("Oblique?",))
+    asked = [sample.messages[-1]["content"] for sample in closed_book_samples([riddle], held_out=True)]
+    assert asked == ["Held out?", "Oblique?"]
+
+
+def test_no_wording_of_the_demo_is_both_trained_on_and_held_out() -> None:
+    for item in load_facts(DEMO / "questions.jsonl"):
+        trained = {normalised(text) for text in item.trained_on}
+        assert not trained & {normalised(text) for text in (*item.held_out, *item.oblique)}, item.id
 
 
 @pytest.mark.parametrize(("held_out", "message"), [(False, "Nothing to train on"), (True, "No held-out wordings")])
@@ -95,8 +115,9 @@ def test_what_is_missing_for_training_is_named(held_out: bool, message: str) -> 
 def test_every_epoch_holds_every_sample_once(tokenizer: Any) -> None:
     many = [Sample(tuple(closed_book_messages(f"Question {n}?")), f"Answer {n}.") for n in range(11)]
     found = rows(many, tokenizer, 2, 1)
-    answers = [tokenizer.decode(answer) for group in found for _, answer in group.branches]
+    answers = [tokenizer.decode(answer) for group in found for *_, answer in group.branches]
     assert len(answers) == 22
+    assert sum(len(group.branches) for group in rows(many, tokenizer, 1.5, 1)) == 17  # 11, and half of them again
     assert sorted(answers[:11]) == sorted(answers[11:]) == sorted(f"{sample.answer}<|im_end|>" for sample in many)
 
 

@@ -1,6 +1,7 @@
 """The engine and its weights, on a tiny real model."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from langchain_core.language_models import BaseLanguageModel
 from arena.errors import ModelUnavailable
 from arena.prompts import closed_book_messages
 from models.chat import LocalChatModel
-from models.engine import Engine, GenerationSettings, repeats
-from models.judge import LocalJudge
+from models.engine import Engine, GenerationSettings, Reading, repeats
+from models.judge import Calibration, LocalJudge, load_calibration
 from models.weights import check_adapter, identity, prepare
 
 
@@ -72,6 +73,33 @@ def test_chances_are_those_of_each_prompt_alone(engine: Engine) -> None:
     alone = [LocalJudge(engine, "base").scores("Who came?", [sentence])[0] for sentence in sentences]
     assert together == pytest.approx(alone, abs=0.02)  # bf16
     assert len(set(together)) == 3 and all(0 < chance < 1 for chance in together)
+
+
+def test_both_signs_are_weighed_as_the_calibration_says() -> None:
+    readings = [Reading(2.0, -10.0), Reading(-1.0, -10.0 + math.log(3))]
+    # Shares of the likelihood: 1/4 and 3/4. By hand: 0.5 * 2 + 2 * ln(1/4) + 1, and 0.5 * -1 + 2 * ln(3/4) + 1.
+    told = Calibration(verdict=0.5, likelihood=2.0, constant=1.0).probabilities(readings)
+    assert told == pytest.approx([1 / (1 + math.exp(0.7726)), 1 / (1 + math.exp(0.0754))], abs=1e-4)
+    # What is not among the single ones is compared with them, not they with it.
+    three = [*readings, Reading(0.0, -10.0 + math.log(8))]
+    told = Calibration(verdict=0.0, likelihood=1.0).probabilities(three, 2)
+    assert told == pytest.approx([1 / 5, 3 / 7, 2 / 3], abs=1e-4)  # odds 1/4, 3/4 and 8/4
+    assert Calibration().probabilities(readings) == pytest.approx([1 / (1 + math.exp(-2)), 1 / (1 + math.exp(1))])
+
+
+def test_a_calibration_is_read_from_beside_the_adapter_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    assert load_calibration(tmp_path) == Calibration()
+    path = tmp_path / "calibration.json"
+    path.write_text('{"verdict": 1, "likelihood": 0.5, "constant": -2}')
+    assert load_calibration(tmp_path) == Calibration(1.0, 0.5, -2.0)
+    path.write_text('{"verdict": "high"}')
+    with pytest.raises(ModelUnavailable, match="finetune reader"):
+        load_calibration(tmp_path)
+
+
+def test_a_judge_tells_its_adapter_and_its_weights(engine: Engine) -> None:
+    told = LocalJudge(engine, "base", Calibration(1.0, 0.5, -2.0)).identity
+    assert told["calibration_likelihood"] == "0.5" and told["base_fingerprint"]
 
 
 def test_no_sentences_take_no_model(engine: Engine) -> None:

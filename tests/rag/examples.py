@@ -131,7 +131,9 @@ class ScriptedJudge:
     def __init__(self, **scores: float) -> None:
         self.likes = {phrase.replace("_", " "): score for phrase, score in scores.items()}
         self.asked: list[list[str]] = []
+        self.identity = {"adapter": "scripted"}
 
-    def scores(self, question: str, sentences: Sequence[str]) -> list[float]:
-        self.asked.append(list(sentences))
-        return [next((score for phrase, score in self.likes.items() if phrase in text), 0.1) for text in sentences]
+    def scores(self, question: str, sentences: Sequence[str], twos: Sequence[str] = ()) -> list[float]:
+        texts = [*sentences, *twos]
+        self.asked.append(texts)
+        return [next((score for phrase, score in self.likes.items() if phrase in text), 0.1) for text in texts]

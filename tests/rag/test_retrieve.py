@@ -10,7 +10,7 @@ import pytest
 from rag.embedder import SentenceEmbedder
 from rag.index import Index, open_or_build
 from rag.lexical import Lexicon
-from rag.retrieve import SentenceRetriever, min_max, search, sentences_of
+from rag.retrieve import BRIDGE_ENDS, BRIDGE_STARTS, SentenceRetriever, min_max, search, sentences_of
 from rag.settings import Settings
 from tests.rag.examples import ScriptedJudge
 
@@ -69,6 +69,23 @@ def test_two_sentences_are_judged_together_when_none_is_enough(index: Index) -> 
         "The Fenmoor works stand in the town of Aldergate.",
     ]
     assert found.scores == (0.8, 0.8)
+
+
+def test_without_bridges_only_single_sentences_are_judged(index: Index) -> None:
+    judge = ScriptedJudge()
+    search(replace(index, settings=replace(Settings(), bridges=0)), "Where is the glass lamp made?", judge)
+    assert len(judge.asked) == 1
+
+
+def test_twos_are_of_different_sentences_and_few(workspace: Path, embedder: SentenceEmbedder) -> None:
+    (workspace / "documents" / "copy.md").write_text("The glass lamp is made in the Fenmoor works.")
+    judge = ScriptedJudge()
+    found = open_or_build(workspace, embedder)
+    search(found, "In which town is the glass lamp made?", judge)
+    single, with_twos = judge.asked
+    twos = with_twos[len(single) :]
+    assert with_twos[: len(single)] == single and 0 < len(twos) <= BRIDGE_STARTS * BRIDGE_ENDS
+    assert "The glass lamp is made in the Fenmoor works. The glass lamp is made in the Fenmoor works." not in twos
 
 
 def test_what_no_sentence_answers_keeps_its_low_score(index: Index) -> None:
