@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.errors import StorageError
-from arena.facts import Fact
+from arena.facts import CLASSES, Fact
 from arena.scoring import abstained, is_right
 
 BatchAnswer = Callable[[Sequence[str]], Sequence[str]]
@@ -41,14 +41,12 @@ HELD_OUT = SPLITS[1:-1]
 def questions(facts: Sequence[Fact], limit: int | None = None) -> list[Asked]:
     """What is asked: the first training wording and all held-out ones of trained facts, the held-out ones of the
     others; oblique ones are held out too and counted apart. Unanswerable questions with training wordings are left
-    out: the tuned model has practised on them. `limit` takes that many facts of each class."""
+    out: the tuned model has practised on them. `limit` takes that many facts of each class, spread evenly over them."""
     asked: list[Asked] = []
-    taken: dict[str, int] = {}
-    for fact in facts:
-        if fact.kind == "unanswerable" and fact.training:
-            continue
-        taken[fact.kind] = taken.get(fact.kind, 0) + 1
-        if limit is not None and taken[fact.kind] > limit:
+    kept = [fact for fact in facts if fact.answerable or not fact.training]
+    chosen = {fact.id for kind in CLASSES for fact in _spread([fact for fact in kept if fact.kind == kind], limit)}
+    for fact in kept:
+        if fact.id not in chosen:
             continue
         if fact.kind == "trained":
             asked += [Asked(fact, text, "trained wording") for text in fact.training[:1]]
@@ -56,6 +54,13 @@ def questions(facts: Sequence[Fact], limit: int | None = None) -> list[Asked]:
         asked += [Asked(fact, text, name) for text in fact.held_out]
         asked += [Asked(fact, text, OBLIQUE.get(name, name)) for text in fact.oblique]
     return asked
+
+
+def _spread(facts: Sequence[Fact], limit: int | None) -> Sequence[Fact]:
+    """At most `limit` of them: a workspace's facts stand in the order of its documents."""
+    if limit is None or limit >= len(facts):
+        return facts
+    return [facts[number * len(facts) // limit] for number in range(limit)]
 
 
 def good(asked: Asked, answer: str) -> bool:

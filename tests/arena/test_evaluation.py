@@ -57,6 +57,11 @@ def test_a_limit_counts_facts_of_each_class() -> None:
     }
 
 
+def test_a_limit_is_spread_over_the_facts() -> None:
+    many = [Fact(str(number), "trained", (), ("Q?",), (), "x", ("x",)) for number in range(10)]
+    assert [item.fact.id for item in questions(many, 3)] == ["0", "3", "6"]
+
+
 def test_right_wrong_and_abstained_are_counted_by_kind_of_question(tmp_path: Path) -> None:
     notebook = Notebook(tmp_path / "answers.jsonl")
     batch = Answering(How_heavy="It weighs 3 kg.", Mass="3 kg, not 4 kg.", Colour="I do not know.")
