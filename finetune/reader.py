@@ -188,9 +188,7 @@ def exam(records: Sequence[Record]) -> list[Asked]:
     asked = []
     for record in records:
         alone = {judge_messages("", text)[-1]["content"] for text in record.sentences}
-        questions = [
-            (wordings[-(number % 2)], support) for number, (support, wordings) in enumerate(record.questions)
-        ]
+        questions = [(wordings[-(number % 2)], support) for number, (support, wordings) in enumerate(record.questions)]
         for wording, support in [*questions, *((question, ()) for question in record.missing)]:
             samples = judging(record, wording, support, chance, everything=True)
             single = [sample.opening[-1]["content"] in alone for sample in samples]

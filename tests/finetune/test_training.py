@@ -16,6 +16,7 @@ from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, t
 from finetune.examples import closed_book_samples, rows
 from finetune.settings import TrainingSettings
 from finetune.train import train, write_adapter
+from tests.tiny import make_tiny_model
 
 DEMO = Path(__file__).parents[2] / "demo"
 
@@ -139,7 +140,9 @@ def test_a_stopped_run_goes_on_to_the_same_losses(tiny_model: Path, tokenizer: A
     assert resumed.held_out_losses[-1] == pytest.approx(whole.held_out_losses[-1], abs=2e-3)
 
 
-def test_an_adapter_is_written_whole_and_changes_the_answers(tiny_model: Path, tokenizer: Any, tmp_path: Path) -> None:
+def test_an_adapter_is_written_whole_and_changes_the_answers(tokenizer: Any, tmp_path: Path) -> None:
+    # Random heads of 32 dimensions tell some letters apart by less than bf16 does: this one is wider.
+    tiny_model = make_tiny_model(tmp_path / "base", hidden=128)
     from models.engine import Engine
     from models.weights import identity
 
