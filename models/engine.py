@@ -138,13 +138,15 @@ class Engine:
                 cache = self.model(input_ids=opening, use_cache=True, logits_to_keep=1).past_key_values
                 cache.batch_repeat_interleave(len(rest))
             # Padding comes after each row's last token, which therefore never sees it.
-            out = self.model(input_ids=ids, past_key_values=cache, use_cache=True)
-        readings = []
-        for row, begins, logits in zip(rest, learnt, out.logits, strict=True):
-            told = logits[begins - shared - 1 : len(row)].float()
-            ends = torch.tensor(row[begins - shared :], device=device)
-            likelihood = -torch.nn.functional.cross_entropy(told[:-1], ends, reduction="sum")
-            readings.append(Reading(float(told[-1, first] - told[-1, second]), float(likelihood)))
+            causal: Any = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
+            hidden = causal.base_model(input_ids=ids, past_key_values=cache, use_cache=True).last_hidden_state
+            readings = []
+            for row, begins, states in zip(rest, learnt, hidden, strict=True):
+                # The head is a fifth of a small model: only where it is looked at.
+                told = causal.get_output_embeddings()(states[begins - shared - 1 : len(row)]).float()
+                ends = torch.tensor(row[begins - shared :], device=device)
+                likelihood = -torch.nn.functional.cross_entropy(told[:-1], ends, reduction="sum")
+                readings.append(Reading(float(told[-1, first] - told[-1, second]), float(likelihood)))
         return readings
 
     def _text(self, messages: Sequence[Message]) -> str:

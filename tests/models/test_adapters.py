@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from arena.errors import AdapterMismatch
+from arena.prompts import PROMPT_VERSION
 from models.weights import check_adapter
 
 BASE = {"base_model": "HuggingFaceTB/SmolLM2-135M-Instruct", "shape": "llama 576 30 9 49152", "base_fingerprint": "f0"}
@@ -47,3 +48,9 @@ def test_an_adapter_of_another_base_names_both_and_two_ways_out(tmp_path: Path) 
         check_adapter(foreign, BASE)
     for text in (str(tmp_path), "somebody/big", "llama 4096", BASE["base_model"], "Train it again", "base_model = "):
         assert text in str(error.value)
+
+
+def test_an_adapter_of_other_prompts_is_refused(tmp_path: Path) -> None:
+    assert check_adapter(adapter(tmp_path, json.dumps(BASE | {"prompt": PROMPT_VERSION})), BASE)
+    with pytest.raises(AdapterMismatch, match=r"prompts of version 1; this code .* Train it again"):
+        check_adapter(adapter(tmp_path, json.dumps(BASE | {"prompt": "1"})), BASE)

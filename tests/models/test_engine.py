@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseLanguageModel
@@ -153,3 +154,25 @@ def test_other_weights_of_the_same_model_are_allowed_and_said(tiny_model: Path, 
     base = identity(tiny_model)
     assert "base_differs" in check_adapter(adapter(tmp_path / "a", base | {"base_fingerprint": "other"}), base)
     assert "base_differs" not in check_adapter(adapter(tmp_path / "b", base), base)
+
+
+def test_single_sentences_are_read_once_however_often_they_are_judged(engine: Engine) -> None:
+    class Counting:
+        identities = engine.identities
+
+        def __init__(self) -> None:
+            self.read_texts: list[str] = []
+
+        def read(self, conversations: Any, openings: Any, options: Any, adapter: str) -> list[Reading]:
+            self.read_texts += [opening[-1]["content"] for opening in openings]
+            return engine.read(conversations, openings, options, adapter)
+
+    counting: Any = Counting()
+    judge = LocalJudge(counting, "base")
+    sentences, twos = ["It rains.", "Ann came in May."], ["It rains. Ann came in May."]
+    alone = judge.scores("Who came?", sentences)
+    again = judge.scores("Who came?", sentences, twos)
+    assert again[:2] == alone and len(again) == 3
+    assert len(counting.read_texts) == 3
+    judge.scores("When?", sentences)
+    assert len(counting.read_texts) == 5  # another question is read anew
