@@ -123,14 +123,16 @@ def evaluate_all(
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Shares in per cent with what they rest on."""
+    """A column to a contestant, so that it fits a terminal; shares in per cent with what they rest on."""
     result = Table(title="Right answers; for unanswerable questions: abstained")
-    for heading in ("contestant", *SPLITS, "all held-out, answerable", "median seconds"):
-        result.add_column(heading)
+    result.add_column("questions")
     for row in rows:
-        cells = [_share(row, split) for split in SPLITS]
-        latency = "-" if row.median_latency is None else f"{row.median_latency:.2f} ({row.timed} alone)"
-        result.add_row(row.contestant, *cells, _share(row, *HELD_OUT), latency)
+        result.add_column(row.contestant)
+    lines = {**{split: (split,) for split in SPLITS}, "all held-out, answerable": HELD_OUT}
+    for name, splits in lines.items():
+        result.add_row(name, *(_share(row, *splits) for row in rows))
+    latencies = ["-" if row.median_latency is None else f"{row.median_latency:.2f} ({row.timed} alone)" for row in rows]
+    result.add_row("median seconds", *latencies)
     return result
 
 

@@ -1,15 +1,18 @@
 """`app.py ask` in a terminal: what may be asked, what is printed, what is kept."""
 
 import json
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from arena.comparison import Comparison
 from arena.errors import InvalidPrompt, StorageError
+from arena.evaluation import SPLITS, Row
 from arena.events import Waiting, Working
 from arena.runner import Runner
 from tests.fakes import FakeContestant, FakeHistory, Step, said
-from ui.terminal import ask_once
+from ui.terminal import ask_once, table
 
 
 def asked(question: str, history: FakeHistory, rag: list[Step], as_json: bool = False) -> FakeContestant:
@@ -54,3 +57,14 @@ def test_a_database_that_fills_up_meanwhile_does_not_swallow_the_answers(capsys:
         asked("How?", FillsUp(), said("found says eleven"), as_json=True)
     answers = json.loads(capsys.readouterr().out)["answers"]
     assert answers["rag"]["text"] == "found says eleven"
+
+
+def test_the_evaluation_of_four_contestants_fits_a_terminal() -> None:
+    counts = dict.fromkeys(SPLITS, (10, 432))
+    rows = [Row(name, counts, 2.41, 8) for name in ("fine-tuned", "rag", "base", "reader")]
+    told = Console(width=100, record=True, file=StringIO())
+    told.print(table(rows))
+    lines = told.export_text().splitlines()
+    assert sum("held-out, oblique" in line and line.count("2.3% of 432") == 4 for line in lines) == 1
+    assert any("all held-out, answerable" in line and "2.3% of 1728" in line for line in lines)
+    assert any("median seconds" in line and "2.41 (8 alone)" in line for line in lines)
