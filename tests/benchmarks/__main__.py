@@ -12,10 +12,10 @@ from pathlib import Path
 
 import psutil
 
-from app import Parts
 from arena.question import Question
 from arena.runner import answer_all
 from arena.workspace import open_workspace
+from wiring import Parts
 
 DEMO = Path("demo")
 PROMPTS = 8

@@ -1,0 +1,191 @@
+"""Builds what a workspace needs and wires it: the engine, the index, the judge, the contestants, the runner.
+
+Everything heavy (torch, transformers, LangChain) is imported inside the threads that load it, so that the page is
+up in seconds. Does not read the command line and does not serve: app.py does.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import typer
+
+from arena.contestant import Contestant
+from arena.device import Device
+from arena.errors import ArenaError
+from arena.loading import LazyContestant, Loading
+from arena.prompts import DOCUMENTS_DO_NOT_SAY
+from arena.runner import Runner
+from arena.workspace import Workspace, settings_from
+
+READER = Path(__file__).parent / "finetune" / "adapters" / "reader"
+LOCAL = "local"
+Report = Callable[[str], None]
+
+
+def others_on_this_machine() -> float:
+    """CPU seconds that other processes have used so far: what contention is measured by."""
+    machine, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    busy = sum(machine) - machine.idle - getattr(machine, "iowait", 0.0) - getattr(machine, "guest", 0.0)
+    return float(busy - own.user - own.system)
+
+
+@dataclass
+class Parts:
+    """Everything that is loaded in the background, and the contestants made from it."""
+
+    workspace: Workspace
+
+    def __post_init__(self) -> None:
+        # Read here, not in the loading thread: a wrong value is said at once. Imports nothing heavy.
+        from rag.settings import Settings
+
+        self.rag_settings = settings_from(Settings, "rag", self.workspace.table("rag"))
+        self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1)
+        self.engine: Loading[Any] = Loading("base model", self._engine)
+        self.index: Loading[Any] = Loading("document index", self._index)
+        makers: dict[str, Callable[[Report], Contestant]] = {
+            "fine-tuned": lambda report: self._closed_book("fine-tuned", "fine-tuned", report),
+            "rag": self._rag,
+            "base": lambda report: self._closed_book("base", "base", report),
+        }
+        if self._hybrid.is_dir():
+            makers["hybrid"] = self._hybrid_contestant
+        self._contestants = {name: Loading(name, make) for name, make in makers.items()}
+        # Not on the page: `evaluate` asks it without any passage, to see that it knows nothing of the workspace.
+        closed = Loading[Contestant]("reader", lambda report: self._closed_book("reader", "reader", report))
+        self._controls = {"reader": closed}
+
+    def start(self) -> "Parts":
+        for loading in (self.engine, self.index, *self.all().values()):
+            loading.start()
+        return self
+
+    def all(self) -> dict[str, Loading[Contestant]]:
+        """Contestants and controls, by name."""
+        return self._contestants | self._controls
+
+    def runner(self) -> Runner:
+        return self._runner(self._contestants)
+
+    def evaluation_runner(self) -> Runner:
+        """Of the controls too."""
+        return self._runner(self.all())
+
+    def _runner(self, loadings: Mapping[str, Loading[Contestant]]) -> Runner:
+        lazy: dict[str, Contestant] = {name: LazyContestant(name, LOCAL, found) for name, found in loadings.items()}
+        return Runner(lazy, {LOCAL: self.device})
+
+    def contestant(self, name: str) -> Any:
+        """Wait for one contestant. Raises `ArenaError` when it cannot be made."""
+        return self.all()[name].value()
+
+    def batch(self, name: str) -> tuple[Mapping[str, str], Callable[[Sequence[str]], Sequence[str]]]:
+        """(identity, a function that answers many questions at once) of a contestant, for accuracy."""
+        if name not in self.all():
+            raise ArenaError(f"No contestant '{name}': there are {', '.join(self.all())}.")
+        from models.chat import as_messages
+
+        contestant, engine = self.contestant(name), self.engine.value()
+
+        def answers(texts: Sequence[str]) -> Sequence[str]:
+            prompts = [as_messages(contestant.messages(text)) for text in texts]
+            found = engine.answer_batch([prompt for prompt in prompts if prompt], contestant.model.adapter)
+            remaining = iter(found)
+            return [next(remaining) if prompt else DOCUMENTS_DO_NOT_SAY for prompt in prompts]
+
+        return contestant.identity, answers
+
+    def _engine(self, report: Report) -> Any:
+        report("loading base model…")
+        from models.engine import Engine, GenerationSettings
+        from models.weights import DEFAULT_MODEL, prepare
+
+        base = prepare(str(self.workspace.settings.get("base_model", DEFAULT_MODEL)), report)
+        report("loading base model…")
+        generation = settings_from(GenerationSettings, "generation", self.workspace.table("generation"))
+        return Engine(base, self._adapters(), generation)
+
+    def _adapters(self) -> dict[str, Path]:
+        """Every adapter's folder, by name."""
+        own = {"fine-tuned": self.workspace.path / "adapters" / "fine-tuned", "reader": READER}
+        if self._hybrid.is_dir():
+            own["hybrid"] = self._hybrid
+        return own | {name: self.workspace.path / path for name, path in self.workspace.table("adapters").items()}
+
+    def _index(self, report: Report) -> Any:
+        follow(self.engine, report)  # one after the other: two torch jobs at once slow each other
+        report("opening the document index…")
+        from rag.embedder import open_embedder
+        from rag.index import open_or_build
+
+        named = self.workspace.settings.get("embedder")
+        embedder = open_embedder(Path(named) if named else None)
+        with self.device.background():
+            opened = open_or_build(
+                self.workspace.path,
+                embedder,
+                self.rag_settings,
+                lambda doing, done, total: report(f"document index: {doing} {done} of {total}"),
+            )
+        typer.echo(opened.report, err=True)  # files left out are listed there, with the reason
+        return opened
+
+    def _chat_model(self, adapter: str, report: Report) -> tuple[Any, dict[str, str]]:
+        from models.chat import LocalChatModel
+
+        follow(self.engine, report)
+        engine = self.engine.value()
+        if adapter in engine.failures:
+            raise ArenaError(engine.failures[adapter])
+        if adapter not in engine.identities:
+            raise ArenaError(f"No adapter named '{adapter}': there are {', '.join(engine.identities)}.")
+        decoding = {f"decoding_{name}": str(value) for name, value in vars(engine.settings).items()}
+        return LocalChatModel(engine=engine, adapter=adapter), engine.identities[adapter] | decoding
+
+    def _closed_book(self, name: str, adapter: str, report: Report) -> Contestant:
+        from finetune.contestant import ClosedBook
+
+        model, identity = self._chat_model(adapter, report)
+        settings = self.engine.value().settings
+        return ClosedBook(name, model, identity, LOCAL, settings.context_tokens, settings.max_new_tokens)
+
+    def _rag(self, report: Report) -> Contestant:
+        from rag.contestant import RagContestant
+
+        model, identity = self._chat_model(self.rag_settings.generator, report)
+        judge = self._judge(report)
+        follow(self.index, report)
+        return RagContestant(self.index.value(), model, identity, LOCAL, judge=judge)
+
+    @property
+    def _hybrid(self) -> Path:
+        """Where the hybrid's adapter is, if one was trained; without it there is no such contestant."""
+        return self.workspace.path / "adapters" / "hybrid"
+
+    def _hybrid_contestant(self, report: Report) -> Contestant:
+        """Reads what retrieval finds, without a judge: whether to answer it was taught itself."""
+        from rag.contestant import RagContestant
+
+        model, identity = self._chat_model("hybrid", report)
+        follow(self.index, report)
+        settings = replace(self.rag_settings, generator="reader", judge="none")
+        return RagContestant(replace(self.index.value(), settings=settings), model, identity, LOCAL, name="hybrid")
+
+    def _judge(self, report: Report) -> Any:
+        """Who judges the sentences that RAG found; None when the workspace wants nobody."""
+        from models.judge import LocalJudge, load_calibration
+
+        name = self.rag_settings.judge
+        if name == "none":
+            return None
+        self._chat_model(name, report)  # raises when the adapter is missing or foreign
+        return LocalJudge(self.engine.value(), name, load_calibration(self._adapters()[name]))
+
+
+def follow(loading: Loading[Any], report: Report) -> None:
+    """Wait for another part, saying what it says."""
+    while not loading.wait(0.2):
+        report(loading.state.detail)
