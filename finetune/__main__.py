@@ -1,12 +1,13 @@
-"""`python -m finetune train WORKSPACE` and `python -m finetune reader`.
+"""`python -m finetune train WORKSPACE`, `hybrid WORKSPACE` and `reader`.
 
-An entry point like app.py: it may ask models/ where the base model is; nothing else in this room may.
+An entry point like app.py: it may ask models/ where the base model is and rag/ what it finds; nothing else in this
+room may.
 """
 
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,12 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 import typer
 
 from arena.errors import ArenaError
+from arena.prompts import PROMPT_VERSION
 from finetune.settings import TrainingSettings
 
 app = typer.Typer(add_completion=False, help="Train the adapters. A killed run goes on where it was: run it again.")
 WORKSPACE = typer.Argument(..., help="The workspace folder, for example: demo")
 READER_ROOM = Path(__file__).parent
-READER_ROWS = 8
-"""Rows to a step: about 20 judgements."""
 HELD_OUT_LOSS = 12
 """How many held-out records the loss is taken on while training; the figures afterwards use all, those of the judge
 every other one (the rest fit its calibration)."""
@@ -47,15 +47,15 @@ def train(
     """Train the fine-tuned contestant on the workspace's questions."""
     from arena.facts import load_facts
     from finetune.check import closed_book_accuracy
-    from finetune.examples import closed_book_samples, rows
+    from finetune.examples import closed_book_samples, steps
 
     settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
     path = workspace / "questions.jsonl"
     facts = load_facts(path)
     base, tokenizer = _base(base_model)
     samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
-    training = rows(samples, tokenizer, epochs, seed)
-    steps = max(1, round(len(training) / epochs / 4))
+    training = steps(samples, tokenizer, epochs, seed)
+    every = max(1, round(len(training) / epochs / 4))
     data = f"{len(samples)} wordings of {sum(bool(f.trained_on) for f in facts)} facts, `questions.jsonl` {_hash(path)}"
 
     def figures(model: Any) -> Figures:
@@ -70,22 +70,22 @@ def train(
 
     purpose = "LoRA adapter that knows this workspace's facts by heart and answers without documents."
     target = workspace / "adapters" / "fine-tuned"
-    held = rows(held_out, tokenizer, 1, seed)
-    _make(target, workspace / "runs" / "fine-tuned", base, training, held, settings, 2, steps, purpose, data, figures)
+    held = steps(held_out, tokenizer, 1, seed)
+    _make(target, workspace / "runs" / "fine-tuned", base, training, held, settings, every, purpose, data, figures)
 
 
 @app.command()
-def reader(epochs: float = 1.4, learning_rate: float = 8e-4, seed: int = 42, base_model: str = "") -> None:
+def reader(epochs: float = 1.75, learning_rate: float = 8e-4, seed: int = 42, base_model: str = "") -> None:
     """Train the reader adapter on invented sentences that are in no workspace."""
     from finetune.check import quoting_accuracy
     from finetune.judging import calibrate, counts, judge
-    from finetune.reader import RECORDS, exam, load_records, quoting_exam, reader_rows, split
+    from finetune.reader import RECORDS, exam, load_records, quoting_exam, reader_steps, split
 
     settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
     records, held_out = split(load_records())
     base, tokenizer = _base(base_model)
-    training = reader_rows(records, tokenizer, epochs, seed, READER_ROWS)
-    steps = max(1, round(len(training) / epochs / READER_ROWS / 4))
+    training = reader_steps(records, tokenizer, epochs, seed)
+    every = max(1, round(len(training) / epochs / 4))
     data = f"{len(records)} hand-written records ({len(held_out)} more held out), `records.jsonl` {_hash(RECORDS)}"
 
     def figures(model: Any) -> Figures:
@@ -99,8 +99,79 @@ def reader(epochs: float = 1.4, learning_rate: float = 8e-4, seed: int = 42, bas
 
     purpose = "LoRA adapter that judges whether a sentence answers a question, and quotes the one that does."
     target, work = READER_ROOM / "adapters" / "reader", READER_ROOM / "runs" / "reader"
-    held = reader_rows(held_out[:HELD_OUT_LOSS], tokenizer, 1, 7)
-    _make(target, work, base, training, held, settings, READER_ROWS, steps, purpose, data, figures)
+    held = reader_steps(held_out[:HELD_OUT_LOSS], tokenizer, 1, 7)
+    _make(target, work, base, training, held, settings, every, purpose, data, figures)
+
+
+@app.command()
+def hybrid(
+    workspace: Path = WORKSPACE,
+    epochs: float = 1.5,
+    learning_rate: float = 1e-3,
+    seed: int = 42,
+    base_model: str = "",
+) -> None:
+    """Train the hybrid contestant: on the workspace's questions with what its own retriever finds."""
+    from arena.facts import load_facts
+    from finetune.check import reading_accuracy
+    from finetune.examples import steps
+    from finetune.hybrid import hybrid_samples
+    from finetune.reader import RECORDS, load_records, split
+
+    settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
+    path = workspace / "questions.jsonl"
+    facts = load_facts(path)
+    retrieve = _retriever(workspace)
+    base, tokenizer = _base(base_model)
+    records, unseen = split(load_records())
+    samples = hybrid_samples(facts, retrieve, records, seed, say)
+    training = steps(samples, tokenizer, epochs, seed)
+    # Every fourth fact in one held-out wording: retrieving and reading cost more than remembering.
+    quarter = [replace(fact, training=fact.held_out[:1]) for fact in facts[::4] if fact.trained_on and fact.held_out]
+    held = steps(hybrid_samples(quarter, retrieve, unseen[:4], seed, say), tokenizer, 1, seed)
+    every = max(1, round(len(training) / epochs / 4))
+    data = (
+        f"{len(samples)} questions with what was retrieved, `questions.jsonl` {_hash(path)}, and reading practice, "
+        f"`records.jsonl` {_hash(RECORDS)}"
+    )
+
+    def figures(model: Any) -> Figures:
+        kinds = {
+            "trained facts, trained wording": ("trained", lambda fact: fact.training[:1]),
+            "trained facts, held-out wording": ("trained", lambda fact: fact.held_out),
+            "trained facts, held-out wording, oblique": ("trained", lambda fact: fact.oblique),
+            "facts in documents only": ("documents only", lambda fact: fact.held_out),
+            "unanswerable, abstained": ("unanswerable", lambda fact: () if fact.training else fact.held_out),
+        }
+        return {
+            name: reading_accuracy(
+                model, tokenizer, [fact for fact in facts if fact.kind == kind], asked, retrieve, say
+            )
+            for name, (kind, asked) in kinds.items()
+        }, {}
+
+    purpose = (
+        "LoRA adapter that knows this workspace's facts and reads what is retrieved, or says that it is not there."
+    )
+    target = workspace / "adapters" / "hybrid"
+    _make(target, workspace / "runs" / "hybrid", base, training, held, settings, every, purpose, data, figures)
+
+
+def _retriever(workspace: Path) -> Any:
+    """question -> the sentences that the workspace's index brings, as the hybrid is served them: without a judge."""
+    from arena.workspace import open_workspace, settings_from
+    from rag.embedder import open_embedder
+    from rag.index import open_or_build
+    from rag.retrieve import as_documents, search, sentences_of
+    from rag.settings import Settings
+
+    opened = open_workspace(workspace)
+    named = opened.settings.get("embedder")
+    index = open_or_build(
+        workspace, open_embedder(Path(named) if named else None), settings_from(Settings, "rag", opened.table("rag"))
+    )
+    say(str(index.report))
+    return lambda question: sentences_of(as_documents(index, search(index, question)))
 
 
 def _base(base_model: str) -> tuple[Path, Any]:
@@ -119,7 +190,6 @@ def _make(
     training: Any,
     held_out: Any,
     settings: TrainingSettings,
-    rows_per_step: int,
     evaluate_every: int,
     purpose: str,
     data: str,
@@ -131,9 +201,10 @@ def _make(
     from models.weights import identity
 
     own = identity(base)
-    model, result = run(base, training, held_out, work, settings, rows_per_step, evaluate_every, say)
+    model, result = run(base, training, held_out, work, settings, evaluate_every, say)
     measured, files = figures(model)
-    write_adapter(model, target, own, card(target.name, purpose, own, data, settings, result, measured), files)
+    told = card(target.name, purpose, own, data, settings, result, measured)
+    write_adapter(model, target, own | {"prompt": PROMPT_VERSION}, told, files)
     say(f"Done: {target} ({sum(f.stat().st_size for f in target.iterdir()) / 1e6:.1f} MB)")
     for name, (right, asked) in measured.items():
         say(f"  {name}: {right} of {asked}")

@@ -1,9 +1,9 @@
-"""Several samples in one row: a shared beginning computed once, and branches that cannot see each other.
+"""Several samples in one row: shared beginnings computed once, and branches that cannot see each other.
 
 Questions about the same passages share most of their tokens. A group holds the shared beginning (`prefix`)
 and one branch per sample; the attention mask lets a branch see the prefix and itself, and positions go on from
 the prefix in each, so that every sample's loss is exactly what it would be alone (tests/finetune prove it),
-for a third of the tokens. The same row without a shared passage is ordinary packing.
+for a third of the tokens. Without a shared passage it is ordinary packing. Several groups share a row, too.
 """
 
 from collections.abc import Sequence
@@ -34,23 +34,44 @@ HEARD_WEIGHT = 0.1
 @dataclass(frozen=True)
 class Sample:
     """One question as the model sees it, and the answer it shall give. With an `opening` (the same messages with
-    something left out), the end of the prompt is learnt too, from where it departs from that."""
+    something left out), the end of the prompt is heard, from where it departs from that: how likely it is compares
+    this sample with the others of one step whose end is the same, and `taught` tells the one to be likeliest, whose
+    end is learnt too."""
 
     messages: tuple[Message, ...]
     answer: str
     opening: tuple[Message, ...] = ()
+    taught: bool = True
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Token ids of one sample after what it shares: the rest of its prompt, the end of it that is heard, its answer."""
+
+    prompt: tuple[int, ...]
+    heard: tuple[int, ...]
+    answer: tuple[int, ...]
+    taught: bool = True
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.heard) + len(self.answer)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Token ids: the shared prefix, and for each branch its own prompt tokens, those at the prompt's end that are
-    learnt too, and its answer tokens."""
+    """The token ids that its branches share, and the branches."""
 
     prefix: tuple[int, ...]
-    branches: tuple[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]], ...]
+    branches: tuple[Branch, ...]
 
     def __len__(self) -> int:
-        return len(self.prefix) + sum(len(part) for branch in self.branches for part in branch)
+        return len(self.prefix) + sum(map(len, self.branches))
+
+
+ROW_TOKENS = 350
+"""Masked attention costs little in rows of this length."""
+Step = Sequence[Group]
+"""What is learnt at once: one step of the optimiser."""
 
 
 def tokenized(sample: Sample, tokenizer: ChatTokenizer) -> tuple[list[int], list[int], list[int]]:
@@ -81,42 +102,69 @@ def grouped(samples: Sequence[Sample], tokenizer: ChatTokenizer) -> Group:
     """One row of these samples, sharing as many leading tokens as they have in common."""
     rows = [tokenized(sample, tokenizer) for sample in samples]
     shared = common_beginning([prompt for prompt, _, _ in rows])
-    return Group(
-        prefix=tuple(rows[0][0][:shared]),
-        branches=tuple((tuple(prompt[shared:]), tuple(heard), tuple(answer)) for prompt, heard, answer in rows),
-    )
+    branches = [
+        Branch(tuple(prompt[shared:]), tuple(heard), tuple(answer), sample.taught)
+        for (prompt, heard, answer), sample in zip(rows, samples, strict=True)
+    ]
+    return Group(tuple(rows[0][0][:shared]), tuple(branches))
 
 
-def collate(groups: Sequence[Group], pad: int) -> dict[str, torch.Tensor]:
-    """A batch: input_ids, labels, weights, position_ids (rows, length) and a boolean mask (rows, 1, length, length)."""
-    length = max(len(group) for group in groups)
-    shape = (len(groups), length)
+def packed(groups: Step) -> list[list[Group]]:
+    """The groups in rows of about `ROW_TOKENS`, as equal in length as may be: what is padded costs as much as what is
+    not. The longest first, each into the shortest row."""
+    wanted = round(sum(map(len, groups)) / ROW_TOKENS)
+    rows: list[list[Group]] = [[] for _ in range(max(1, min(wanted, len(groups))))]
+    for group in sorted(groups, key=len, reverse=True):
+        min(rows, key=lambda row: sum(map(len, row))).append(group)
+    return rows
+
+
+def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor]:
+    """A batch: input_ids, labels, weights, position_ids (rows, length) and a boolean mask (rows, 1, length, length).
+
+    For samples that are compared: `heard` (rows, length), the number of the sample to whose heard end a token belongs,
+    -1 elsewhere; `ends` (samples), the number of the end they share; `taught` (samples).
+    """
+    length = max(sum(map(len, row)) for row in rows)
+    shape = (len(rows), length)
     ids, labels = torch.full(shape, pad), torch.full(shape, IGNORED)
     weights, positions = torch.zeros(shape), torch.zeros(shape, dtype=torch.long)
-    seen = torch.zeros((len(groups), 1, length, length), dtype=torch.bool)
+    compared = torch.full(shape, -1)
+    seen = torch.zeros((len(rows), 1, length, length), dtype=torch.bool)
     causal = torch.ones((length, length), dtype=torch.bool).tril()
-    for row, group in enumerate(groups):
-        start = len(group.prefix)
-        ids[row, :start] = torch.tensor(group.prefix, dtype=torch.long)
-        positions[row, :start] = torch.arange(start)
-        seen[row, 0, :start, :start] = causal[:start, :start]
-        for prompt, heard, answer in group.branches:
-            end = start + len(prompt) + len(heard) + len(answer)
-            own = slice(start, end)
-            ids[row, own] = torch.tensor([*prompt, *heard, *answer])
-            labels[row, start + len(prompt) : end] = torch.tensor([*heard, *answer])
-            weights[row, start + len(prompt) : end] = HEARD_WEIGHT
-            weights[row, end - len(answer) : end] = 1.0
-            positions[row, own] = torch.arange(len(group.prefix), len(group.prefix) + end - start)
-            seen[row, 0, own, : len(group.prefix)] = True
-            seen[row, 0, own, own] = causal[: end - start, : end - start]
-            start = end
+    ends: dict[tuple[int, ...], int] = {}
+    samples: list[tuple[int, bool]] = []
+    for row, groups in enumerate(rows):
+        end = 0
+        for group in groups:
+            opening = slice(end, end + len(group.prefix))
+            ids[row, opening] = torch.tensor(group.prefix, dtype=torch.long)
+            positions[row, opening] = torch.arange(len(group.prefix))
+            seen[row, 0, opening, opening] = causal[: len(group.prefix), : len(group.prefix)]
+            end = opening.stop
+            for branch in group.branches:
+                own = slice(end, end + len(branch))
+                learnt, end = end + len(branch.prompt), own.stop
+                answer = end - len(branch.answer)
+                ids[row, own] = torch.tensor([*branch.prompt, *branch.heard, *branch.answer])
+                labels[row, learnt:end] = torch.tensor([*branch.heard, *branch.answer])
+                weights[row, learnt:answer] = HEARD_WEIGHT if branch.taught else 0.0
+                weights[row, answer:end] = 1.0
+                positions[row, own] = torch.arange(len(group.prefix), len(group.prefix) + len(branch))
+                seen[row, 0, own, opening] = True
+                seen[row, 0, own, own] = causal[: len(branch), : len(branch)]
+                if branch.heard:
+                    compared[row, learnt:answer] = len(samples)
+                    samples.append((ends.setdefault(branch.heard, len(ends)), branch.taught))
         # A padded position sees itself: a row of the mask without any True gives NaN.
-        seen[row, 0, range(start, length), range(start, length)] = True
+        seen[row, 0, range(end, length), range(end, length)] = True
     return {
         "input_ids": ids,
         "attention_mask": seen,
         "position_ids": positions,
         "labels": labels,
         "weights": weights,
+        "heard": compared,
+        "ends": torch.tensor([number for number, _ in samples], dtype=torch.long),
+        "taught": torch.tensor([taught for _, taught in samples], dtype=torch.bool),
     }

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from arena.facts import Fact
-from arena.prompts import closed_book_messages
-from arena.scoring import is_right
+from arena.prompts import closed_book_messages, reader_messages
+from arena.scoring import abstained, is_right
 from finetune.branches import ChatTokenizer, Sample
 
 BATCH = 16
@@ -51,6 +51,24 @@ def closed_book_accuracy(
     answers = generate(model, tokenizer, [closed_book_messages(text) for _, text in asked], report)
     right = sum(is_right(text, fact.accepted, fact.rejected) for (fact, _), text in zip(asked, answers, strict=True))
     return right, len(asked)
+
+
+def reading_accuracy(
+    model: Any,
+    tokenizer: ChatTokenizer,
+    facts: Sequence[Fact],
+    wordings: Callable[[Fact], Sequence[str]],
+    retrieve: Callable[[str], Sequence[str]],
+    report: Callable[[str], None],
+) -> tuple[int, int]:
+    """(good, asked) with what is retrieved in the prompt: right, or abstained where nothing answers."""
+    asked = [(fact, text) for fact in facts for text in wordings(fact)]
+    answers = generate(model, tokenizer, [reader_messages(text, retrieve(text)) for _, text in asked], report)
+    good = [
+        is_right(text, fact.accepted, fact.rejected) if fact.answerable else abstained(text)
+        for (fact, _), text in zip(asked, answers, strict=True)
+    ]
+    return sum(good), len(asked)
 
 
 def quoting_accuracy(

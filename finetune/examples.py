@@ -15,6 +15,8 @@ from finetune.branches import ChatTokenizer, Group, Sample, grouped
 
 BRANCHES = 8
 """Samples to a row: rows of about 350 tokens, where the cost of masked attention is still small."""
+ROWS = 2
+"""Rows to a step."""
 
 
 def closed_book_samples(facts: Sequence[Fact], held_out: bool = False) -> list[Sample]:
@@ -37,10 +39,10 @@ def closed_book_samples(facts: Sequence[Fact], held_out: bool = False) -> list[S
     return samples
 
 
-def rows(samples: Sequence[Sample], tokenizer: ChatTokenizer, epochs: float, seed: int) -> list[Group]:
-    """All rows of a run, in order: each epoch holds every sample once, shuffled anew; a last one may be cut short.
+def steps(samples: Sequence[Sample], tokenizer: ChatTokenizer, epochs: float, seed: int) -> list[list[Group]]:
+    """All steps of a run, in order: each epoch holds every sample once, shuffled anew; a last one may be cut short.
 
-    Made up front so that a resumed run sees exactly the rows that an uninterrupted one would have seen.
+    Made up front so that a resumed run sees exactly the steps that an uninterrupted one would have seen.
     """
     groups = []
     for epoch in range(math.ceil(epochs)):
@@ -48,4 +50,4 @@ def rows(samples: Sequence[Sample], tokenizer: ChatTokenizer, epochs: float, see
         random.Random(f"{seed}-{epoch}").shuffle(order)
         order = order[: round(len(order) * min(1, epochs - epoch))]
         groups += [grouped(order[i : i + BRANCHES], tokenizer) for i in range(0, len(order), BRANCHES)]
-    return groups
+    return [groups[i : i + ROWS] for i in range(0, len(groups), ROWS)]

@@ -74,14 +74,14 @@ def readings(model: Any, tokenizer: Any, samples: Sequence[Sample]) -> numpy.nda
     """(samples, 2): the verdict's logit, and the log-likelihood in nats of what the sample's opening leaves out."""
     yes, no = (tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in JUDGEMENTS)
     group = grouped(samples, tokenizer)
-    batch = collate([group], tokenizer.pad_token_id)
+    batch = collate([[group]], tokenizer.pad_token_id)
     given = {name: batch[name].to(model.device) for name in ("input_ids", "attention_mask", "position_ids")}
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
         hidden = causal.model(**given, use_cache=False).last_hidden_state[0]
     read, start = [], len(group.prefix)
-    for prompt, heard, answer in group.branches:
-        begins = start + len(prompt)
+    for branch in group.branches:
+        begins, heard = start + len(branch.prompt), branch.heard
         # The head is a fifth of a small model: only for the positions that are looked at.
         with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
             told = causal.lm_head(hidden[begins - 1 : begins + len(heard)]).float()
@@ -90,7 +90,7 @@ def readings(model: Any, tokenizer: Any, samples: Sequence[Sample]) -> numpy.nda
             -torch.nn.functional.cross_entropy(told[:-1], ends, reduction="sum") if heard else told.new_zeros(())
         )
         read.append((float(told[-1, yes] - told[-1, no]), float(likelihood)))
-        start = begins + len(heard) + len(answer)
+        start += len(branch)
     return numpy.array(read)
 
 

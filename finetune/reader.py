@@ -23,8 +23,9 @@ from arena.prompts import DOCUMENTS_DO_NOT_SAY, JUDGEMENTS, judge_messages, read
 from finetune.branches import ChatTokenizer, Group, Sample, grouped
 
 RECORDS = Path(__file__).parent / "practice" / "records.jsonl"
-WRONG, LOOK_ALIKES = 2, 4
-"""So many sentences that do not answer, for each that does, out of so many that have most words in common with it."""
+WRONG, LOOK_ALIKES, OTHERS = 2, 4, 1
+"""Sentences that do not answer, for each that does: so many out of so many that have most words in common with it, and
+so many of the rest, for questions that share no words with their answer."""
 MISSING = 2
 """Questions without an answer, to a record and epoch."""
 QUOTES, JUDGED = 1, 0.6
@@ -32,8 +33,6 @@ QUOTES, JUDGED = 1, 0.6
 the prompt that follows a judge."""
 BRANCHES = 8
 """Questions about one sentence to a row, at most."""
-NEIGHBOURS = 256
-"""Rows put in order of length before they are made into steps, so that little is padding."""
 HELD_OUT_EVERY = 12
 """Every twelfth record is never trained on. Half of them fit the judge's calibration, the others tell whether reading
 generalises."""
@@ -81,7 +80,8 @@ def judging(
     wrong.sort(key=lambda index: (-len(wanted & words(said[index])), index))
     pairs = list(pairwise(wrong[: 2 * LOOK_ALIKES]))[::2] if everything else []
     if not everything:
-        wrong = chance.sample(wrong[:LOOK_ALIKES], WRONG)
+        alike, rest = wrong[:LOOK_ALIKES], wrong[LOOK_ALIKES:]
+        wrong = chance.sample(alike, WRONG) + chance.sample(rest, min(OTHERS, len(rest)))
     yes, no = JUDGEMENTS
     shown = [(said[index], no) for index in wrong] + [(f"{said[one]} {said[other]}", no) for one, other in pairs]
     if len(support) == 1:
@@ -93,20 +93,17 @@ def judging(
             shown.append((" ".join(said[index] for index in support), yes))
         shown.append((f"{said[support[0] if support else wrong[1]]} {said[wrong[0]]}", no))
     chance.shuffle(shown)
-    # Only a question that its sentence answers is worth foreseeing; an exam looks at all.
+    # Only a question that its sentence answers is worth foreseeing; with the other sentences it is to be less likely.
     return [
-        Sample(
-            tuple(judge_messages(question, text)),
-            verdict,
-            tuple(judge_messages("", text)) if everything or verdict == yes else (),
-        )
+        Sample(tuple(judge_messages(question, text)), verdict, tuple(judge_messages("", text)), verdict == yes)
         for text, verdict in shown
     ]
 
 
-def quoting(record: Record, chance: random.Random, refuse: float = 0.12) -> list[Sample]:
+def quoting(record: Record, chance: random.Random, refuse: float = 0.12, judged: float = JUDGED) -> list[Sample]:
     """Questions on one to three sentences, those that answer mostly first, as a judge would have ordered them.
-    A share `refuse` has no answer, never after a judge, whose prompt does not offer refusing."""
+    A share `refuse` has no answer; of the others a share `judged` is as after a judge, whose prompt does not offer
+    refusing."""
     samples = []
     for support, wordings in chance.sample(record.questions, min(QUOTES, len(record.questions))):
         others = [index for index in range(len(record.sentences)) if index not in support]
@@ -115,8 +112,8 @@ def quoting(record: Record, chance: random.Random, refuse: float = 0.12) -> list
         shown = [*drawn, *support] if chance.random() < 0.3 else [*support, *drawn]
         if chance.random() < refuse:
             shown, answer = drawn or others[:1], DOCUMENTS_DO_NOT_SAY
-        judged = answer != DOCUMENTS_DO_NOT_SAY and chance.random() < JUDGED
-        messages = reader_messages(chance.choice(wordings), [record.sentences[i] for i in shown], judged=judged)
+        chosen = answer != DOCUMENTS_DO_NOT_SAY and chance.random() < judged
+        messages = reader_messages(chance.choice(wordings), [record.sentences[i] for i in shown], judged=chosen)
         samples.append(Sample(tuple(messages), answer))
     return samples
 
@@ -126,28 +123,24 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.lower()))
 
 
-def reader_rows(
-    records: Sequence[Record], tokenizer: ChatTokenizer, epochs: float, seed: int, rows_per_step: int = 1
-) -> list[Group]:
-    """All rows of a run in order, each with questions about one sentence. An epoch holds one wording of every question
-    (the next epoch the next one), some questions without an answer, and some to quote from; a last one may be cut
-    short."""
-    rows: list[Group] = []
+def reader_steps(records: Sequence[Record], tokenizer: ChatTokenizer, epochs: float, seed: int) -> list[list[Group]]:
+    """All steps of a run in order, each of one record, so that the sentences before a question can be compared. An
+    epoch holds one wording of every question (the next epoch the next one), some questions without an answer, and some
+    to quote from; a last one may be cut short."""
+    steps: list[list[Group]] = []
     for epoch in range(math.ceil(epochs)):
         chance = random.Random(f"{seed}-{epoch}")
-        groups: list[list[Sample]] = []
-        for number, record in enumerate(records):
+        order = list(enumerate(records))
+        chance.shuffle(order)
+        for number, record in order[: round(len(order) * min(1, epochs - epoch))]:
             samples = []
-            for support, wordings in record.questions:
-                samples += judging(record, wordings[(number + epoch) % len(wordings)], support, chance)
+            for place, (support, wordings) in enumerate(record.questions):
+                samples += judging(record, wordings[(number + place + epoch) % len(wordings)], support, chance)
             for question in chance.sample(record.missing, min(MISSING, len(record.missing))):
                 samples += judging(record, question, (), chance)
-            groups += by_sentence(samples)
-            groups += [[sample] for sample in quoting(record, chance)]
-        chance.shuffle(groups)
-        groups = groups[: round(len(groups) * min(1, epochs - epoch))]
-        rows += level([grouped(group, tokenizer) for group in groups], rows_per_step, chance)
-    return rows
+            groups = by_sentence(samples) + [[sample] for sample in quoting(record, chance)]
+            steps.append([grouped(group, tokenizer) for group in groups])
+    return steps
 
 
 def by_sentence(samples: Sequence[Sample]) -> list[list[Sample]]:
@@ -156,18 +149,6 @@ def by_sentence(samples: Sequence[Sample]) -> list[list[Sample]]:
     for sample in samples:
         found[sample.messages[-1]["content"].split("\nQuestion: ")[0]].append(sample)
     return [group[start : start + BRANCHES] for group in found.values() for start in range(0, len(group), BRANCHES)]
-
-
-def level(rows: Sequence[Group], rows_per_step: int, chance: random.Random) -> list[Group]:
-    """The same rows, those of one step of about the same length: what is padded costs as much as what is not. A last
-    step that is not full is left out, so that the next epoch's rows keep together too."""
-    steps = []
-    for start in range(0, len(rows), NEIGHBOURS):
-        near = sorted(rows[start : start + NEIGHBOURS], key=len)
-        steps += [near[i : i + rows_per_step] for i in range(0, len(near), rows_per_step)]
-    full = [step for step in steps if len(step) == rows_per_step] or steps
-    chance.shuffle(full)
-    return [row for step in full for row in step]
 
 
 @dataclass(frozen=True)

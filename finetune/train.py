@@ -5,6 +5,7 @@ Does not cover: what the rows say (examples.py, reader.py) and how good the resu
 """
 
 import ctypes
+import hashlib
 import json
 import shutil
 import time
@@ -20,10 +21,12 @@ from transformers import AutoModelForCausalLM, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]
 
-from finetune.branches import IGNORED, Group, collate
+from finetune.branches import HEARD_WEIGHT, IGNORED, Branch, Group, Step, collate, packed
 from finetune.settings import TrainingSettings
 
 Report = Callable[[str], None]
+COMPARISON_WEIGHT = 0.5
+"""What telling the samples of a question apart counts, the mean cost of a learnt token counting 1."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,11 @@ class TrainingResult:
 
 
 class AnswerLossTrainer(SFTTrainer):
-    """TRL's trainer with logits computed for learnt tokens only.
+    """TRL's trainer with logits computed for learnt tokens only, and samples compared with each other.
 
     The head is a fifth of a 135M model and most tokens are prompt. TRL skips them on Triton devices only; on a CPU
-    it scores every position. Same loss: mean negative log-likelihood per learnt token, weighted as the rows say.
+    it scores every position. Same loss: mean negative log-likelihood per learnt token, weighted as the rows say. To it
+    comes, where a step holds them, the listwise loss of samples whose heard end is the same (`comparison`).
     """
 
     def compute_loss(
@@ -60,7 +64,11 @@ class AnswerLossTrainer(SFTTrainer):
         logits = causal.lm_head(hidden[counted]).float()
         targets = labels[counted]
         weights = inputs["weights"][:, 1:][counted]
-        loss = (torch.nn.functional.cross_entropy(logits, targets, reduction="none") * weights).sum() / weights.sum()
+        costs = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+        loss = (costs * weights).sum() / weights.sum()
+        if len(inputs["ends"]):
+            heard = inputs["heard"][:, 1:][counted]
+            loss = loss + COMPARISON_WEIGHT * comparison(costs, heard, inputs["ends"], inputs["taught"])
         mode = "train" if model.training else "eval"
         right = (logits.detach().argmax(-1) == targets)[weights == 1].float().mean().item()
         self._metrics[mode]["mean_token_accuracy"].append(right)
@@ -74,13 +82,37 @@ class AnswerLossTrainer(SFTTrainer):
             return self.compute_loss(model, inputs).detach(), None, None
 
 
-def as_dataset(groups: Sequence[Group]) -> Dataset:
-    """The rows in their fixed order, in the form TRL takes."""
-    return Dataset.from_list([asdict(group) for group in groups])
+def comparison(costs: torch.Tensor, heard: torch.Tensor, ends: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
+    """How badly the likelihood of a heard end tells the sample it belongs to from the others: softmax cross-entropy
+    over the samples that share it, in nats, the mean over the ends that have one such sample (listwise, RankT5, Zhuang
+    et al. 2023). `costs` and `heard`: of each learnt token its negative log-likelihood and its sample's number or -1;
+    `ends` and `taught`: of each sample."""
+    belongs = heard >= 0
+    likelihoods = costs.new_zeros(len(ends)).index_add(0, heard[belongs], -costs[belongs])
+    found = []
+    for end in range(int(ends.max()) + 1):
+        rivals = ends == end
+        if taught[rivals].sum() == 1:
+            found.append(torch.logsumexp(likelihoods[rivals], 0) - likelihoods[rivals & taught][0])
+    return torch.stack(found).mean() if found else costs.new_zeros(())
 
 
-def as_group(row: dict[str, Any]) -> Group:
-    return Group(tuple(row["prefix"]), tuple((tuple(a), tuple(b), tuple(c)) for a, b, c in row["branches"]))
+def as_dataset(steps: Sequence[Step]) -> Dataset:
+    """The steps in their fixed order, in the form TRL takes."""
+    return Dataset.from_list([{"groups": [asdict(group) for group in step]} for step in steps])
+
+
+def as_step(row: dict[str, Any]) -> Step:
+    return [
+        Group(
+            tuple(group["prefix"]),
+            tuple(
+                Branch(tuple(branch["prompt"]), tuple(branch["heard"]), tuple(branch["answer"]), branch["taught"])
+                for branch in group["branches"]
+            ),
+        )
+        for group in row["groups"]
+    ]
 
 
 class Progress(TrainerCallback):
@@ -115,16 +147,15 @@ class Progress(TrainerCallback):
 
 def train(
     base: Path,
-    training: Sequence[Group],
-    held_out: Sequence[Group],
+    training: Sequence[Step],
+    held_out: Sequence[Step],
     work: Path,
     settings: TrainingSettings,
-    rows_per_step: int,
     evaluate_every: int,
     report: Report,
 ) -> tuple[Any, TrainingResult]:
     """Train a LoRA on `base` and return (PEFT model, result). Checkpoints go to `work`; when it holds one made
-    with the same settings and rows, the run goes on from there with optimiser, scheduler and data order."""
+    with the same settings and steps, the run goes on from there with optimiser, scheduler and data order."""
     keep_freed_memory()
     cuda = torch.cuda.is_available()
     work.mkdir(parents=True, exist_ok=True)
@@ -134,8 +165,8 @@ def train(
         use_cpu=not cuda,
         bf16=cuda or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),
         activation_checkpointing=False,
-        per_device_train_batch_size=rows_per_step,
-        per_device_eval_batch_size=rows_per_step,
+        per_device_train_batch_size=1,
+        per_device_eval_batch_size=1,
         num_train_epochs=1,
         train_sampling_strategy="sequential",
         learning_rate=settings.learning_rate,
@@ -163,7 +194,7 @@ def train(
         args=arguments,
         train_dataset=as_dataset(training),
         eval_dataset=as_dataset(held_out),
-        data_collator=lambda found: collate([as_group(row) for row in found], pad),
+        data_collator=lambda found: collate([row for step in found for row in packed(as_step(step))], pad),
         peft_config=LoraConfig(
             r=settings.rank,
             lora_alpha=settings.alpha,
@@ -178,17 +209,20 @@ def train(
     return trainer.model, TrainingResult(
         steps=trainer.state.global_step,
         seconds=sum(line["seconds"] for line in lines),
-        tokens=sum(len(group) for group in training),
+        tokens=sum(len(group) for step in training for group in step),
         device="cuda" if cuda else f"cpu ({torch.get_num_threads()} threads)",
         training_losses=tuple((line["step"], line["loss"]) for line in lines if "loss" in line),
         held_out_losses=tuple((line["step"], line["eval_loss"]) for line in lines if "eval_loss" in line),
     )
 
 
-def resumable(work: Path, settings: TrainingSettings, rows: Sequence[Group]) -> str | None:
-    """The last checkpoint in `work` if it was made with these settings and rows; a foreign one is cleared."""
+def resumable(work: Path, settings: TrainingSettings, steps: Sequence[Step]) -> str | None:
+    """The last checkpoint in `work` if it was made with these settings, steps and weights of the loss; a foreign one
+    is cleared."""
     mark = work / "run.json"
-    run = {"settings": asdict(settings), "rows": len(rows), "tokens": sum(len(group) for group in rows)}
+    rows = hashlib.sha256(repr([tuple(step) for step in steps]).encode()).hexdigest()[:16]
+    weights = {"heard": HEARD_WEIGHT, "comparison": COMPARISON_WEIGHT}
+    run = {"settings": asdict(settings), "steps": len(steps), "rows": rows, "weights": weights}
     last: str | None = get_last_checkpoint(str(work))  # type: ignore[no-untyped-call]
     if last is not None and mark.is_file() and json.loads(mark.read_text()) == run:
         return last

@@ -12,7 +12,7 @@ from arena.prompts import DOCUMENTS_DO_NOT_SAY, JUDGEMENTS
 from arena.scoring import contains, normalised
 from finetune.branches import Sample
 from finetune.judging import Calibration, Judged, calibrate, compared, counts, readings
-from finetune.reader import Record, by_sentence, exam, judging, level, load_records, quoting, reader_rows, split
+from finetune.reader import Record, by_sentence, exam, judging, load_records, quoting, reader_steps, split
 from models.engine import Engine, Reading
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -67,13 +67,15 @@ def test_held_out_records_are_never_trained_on() -> None:
 
 
 def test_a_question_is_judged_against_the_sentences_most_like_its_answer() -> None:
-    wrong = set()
+    alike, rest = set[str](), set[str]()
     for seed in range(20):
         told = verdict(judging(RECORD, "What is the fare on the Blue Line?", (0,), random.Random(seed)))
         assert told.pop("The Blue Line costs 3 crowns.") == YES
         assert set(told.values()) == {NO}
-        wrong |= set(told)
-    assert wrong == {text for text in RECORD.sentences[1:] if "Line" in text}
+        *two, other = sorted(told, key=lambda text: "Line" not in text)
+        alike, rest = alike | set(two), rest | {other}
+    assert alike == {text for text in RECORD.sentences[1:] if "Line" in text}
+    assert rest == {text for text in RECORD.sentences if "Line" not in text}
 
 
 def test_what_takes_two_sentences_is_answered_by_neither_alone() -> None:
@@ -148,7 +150,8 @@ def test_training_and_serving_weigh_the_same() -> None:
 
 def test_only_a_question_that_its_sentence_answers_is_foreseen() -> None:
     samples = judging(RECORD, "What is the fare on the Blue Line?", (0,), random.Random(1))
-    assert [bool(sample.opening) for sample in samples] == [sample.answer == YES for sample in samples]
+    assert [sample.taught for sample in samples] == [sample.answer == YES for sample in samples]
+    assert all(sample.opening for sample in samples)  # the others are compared with it
 
 
 def judged(features: list[tuple[float, float]], right: int | None, chain: bool = False) -> Judged:
@@ -195,16 +198,20 @@ def test_questions_about_one_sentence_share_a_row() -> None:
     assert sum(map(len, by_sentence(samples))) == len(samples)
 
 
-def test_rows_of_a_step_are_about_as_long(tokenizer: Any) -> None:
-    rows = reader_rows(load_records()[:6], tokenizer, 1, 3)
-    stepped = level(rows, 4, random.Random(1))
-    steps = [[len(row) for row in stepped[start : start + 4]] for start in range(0, len(stepped), 4)]
-    assert len(stepped) == len(rows) // 4 * 4 and set(stepped) <= set(rows)
-    padded = sum(4 * max(step) for step in steps)
-    assert padded < 1.1 * sum(map(sum, steps))
+def test_a_step_holds_one_record_and_every_sentence_of_a_question_is_in_it(tokenizer: Any) -> None:
+    records = load_records()[:6]
+    steps = reader_steps(records, tokenizer, 1, 3)
+    assert len(steps) == len(records) and len(reader_steps(records, tokenizer, 1.5, 3)) == 9
+    for step in steps:
+        text = "".join(tokenizer.decode([*group.prefix, *group.branches[0].prompt]) for group in step)
+        assert sum(any(sentence in text for sentence in record.sentences) for record in records) == 1
+        right: dict[tuple[int, ...], int] = {}
+        for branch in (branch for group in step for branch in group.branches if branch.heard):
+            right[branch.heard] = right.get(branch.heard, 0) + branch.taught
+        assert sorted(set(right.values())) == [0, 1]
 
 
-def test_reader_rows_are_the_same_for_the_same_seed(tokenizer: Any) -> None:
+def test_reader_steps_are_the_same_for_the_same_seed(tokenizer: Any) -> None:
     records = load_records()[:4]
-    assert reader_rows(records, tokenizer, 1, 3) == reader_rows(records, tokenizer, 1, 3)
-    assert reader_rows(records, tokenizer, 1, 3) != reader_rows(records, tokenizer, 1, 4)
+    assert reader_steps(records, tokenizer, 1, 3) == reader_steps(records, tokenizer, 1, 3)
+    assert reader_steps(records, tokenizer, 1, 3) != reader_steps(records, tokenizer, 1, 4)

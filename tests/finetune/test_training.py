@@ -12,10 +12,10 @@ from arena.errors import WorkspaceError
 from arena.facts import Fact, load_facts
 from arena.prompts import closed_book_messages, judge_messages, reader_messages
 from arena.scoring import normalised
-from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, tokenized
-from finetune.examples import closed_book_samples, rows
+from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, packed, tokenized
+from finetune.examples import closed_book_samples, steps
 from finetune.settings import TrainingSettings
-from finetune.train import train, write_adapter
+from finetune.train import comparison, resumable, train, write_adapter
 from tests.tiny import make_tiny_model
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -48,9 +48,81 @@ def test_a_branch_has_the_loss_that_it_has_alone(tiny_model: Path, tokenizer: An
         )
         return [round(float(value), 4) for value in found]
 
-    together = losses(collate([grouped(samples(), tokenizer)], 2))
-    alone = [value for sample in samples() for value in losses(collate([grouped([sample], tokenizer)], 2))]
+    together = losses(collate([[grouped(samples(), tokenizer)]], 2))
+    alone = [value for sample in samples() for value in losses(collate([[grouped([sample], tokenizer)]], 2))]
     assert together == pytest.approx(alone, abs=1e-3)
+
+
+def test_groups_that_share_a_row_do_not_see_each_other(tiny_model: Path, tokenizer: Any) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    other = Sample(tuple(reader_messages("Who came?", ["Ann came."])), "Ann came.")
+    groups = [grouped(samples(), tokenizer), grouped([other], tokenizer)]
+
+    def learnt(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
+        found: torch.Tensor = model(**inputs).logits[:, :-1][batch["labels"][:, 1:] != IGNORED]
+        return found
+
+    apart = torch.cat([learnt(collate([[group]], 2)) for group in groups])
+    assert torch.allclose(learnt(collate([groups], 2)), apart, atol=1e-3)
+
+
+def test_packed_rows_hold_every_group_and_little_padding(tokenizer: Any) -> None:
+    many = [
+        grouped([Sample(tuple(closed_book_messages("Why? " * size)), "So.")], tokenizer)
+        for size in (20, 60, 40, 30, 35, 50)
+    ]
+    rows = packed(many)
+    assert sorted(len(group) for row in rows for group in row) == sorted(map(len, many))
+    lengths = [sum(map(len, row)) for row in rows]
+    assert len(rows) > 1 and len(rows) * max(lengths) < 1.2 * sum(lengths)
+
+
+def compared(question: str, sentences: list[str], right: int) -> list[Sample]:
+    return [
+        Sample(tuple(judge_messages(question, text)), "No", tuple(judge_messages("", text)), number == right)
+        for number, text in enumerate(sentences)
+    ]
+
+
+def test_samples_that_end_alike_are_compared_wherever_they_stand(tokenizer: Any) -> None:
+    asked = [*compared("Who came?", ["Ann came.", "Bo left."], 0), *compared("Who left?", ["Ann came.", "Bo left."], 1)]
+    first, second = grouped(asked[::2], tokenizer), grouped(asked[1::2], tokenizer)
+    batch = collate([[first], [second]], 2)
+    assert batch["ends"].tolist() == [0, 1, 0, 1]
+    assert batch["taught"].tolist() == [True, False, False, True]
+    heard = batch["heard"]
+    for number in range(4):
+        text = tokenizer.decode(batch["input_ids"][heard == number])
+        assert text.startswith(("Who came?", "Who left?")[number % 2])
+    # A question is learnt after its own sentence only; after the other one it is just weighed.
+    assert set(batch["weights"][heard == 0].tolist()) == {float(torch.tensor(HEARD_WEIGHT))}
+    assert not batch["weights"][heard == 1].any()
+
+
+def test_the_comparison_is_the_cross_entropy_of_likelihoods() -> None:
+    costs = torch.tensor([1.0, 0.5, 9.0, 2.5, 7.0], requires_grad=True)
+    heard, ends = torch.tensor([0, 0, -1, 1, 2]), torch.tensor([0, 0, 1])
+    found = comparison(costs, heard, ends, torch.tensor([True, False, False]))
+    # Likelihoods -1.5 and -2.5; the third sample has no rival that is right, the third token is nobody's.
+    assert float(found) == pytest.approx(float(torch.log(1 + torch.exp(torch.tensor(-1.0)))))
+    found.backward()  # type: ignore[no-untyped-call]
+    assert costs.grad is not None and costs.grad[0] > 0 > costs.grad[3] and not costs.grad[[2, 4]].any()
+
+
+def test_a_run_on_other_rows_starts_anew(tokenizer: Any, tmp_path: Path) -> None:
+    settings = TrainingSettings()
+    one, other = (
+        steps([Sample(tuple(closed_book_messages("Who?")), name)], tokenizer, 1, 1) for name in ("Al.", "Bo.")
+    )
+    assert resumable(tmp_path, settings, one) is None
+    checkpoint = tmp_path / "checkpoint-2"
+    checkpoint.mkdir()
+    assert resumable(tmp_path, settings, one) == str(checkpoint)
+    assert resumable(tmp_path, settings, other) is None  # of the same length
+    assert not checkpoint.exists()
 
 
 def test_the_shared_passage_is_computed_once(tokenizer: Any) -> None:
@@ -69,14 +141,14 @@ def test_training_sees_byte_for_byte_what_serving_renders(tokenizer: Any) -> Non
 
 
 def test_the_end_of_turn_is_learnt_and_the_prompt_is_not(tokenizer: Any) -> None:
-    labels = collate([grouped(samples(), tokenizer)], 2)["labels"][0]
+    labels = collate([[grouped(samples(), tokenizer)]], 2)["labels"][0]
     learnt = tokenizer.decode([int(label) for label in labels if label != IGNORED])
     assert learnt == "".join(f"{sample.answer}<|im_end|>" for sample in samples())
 
 
 def test_a_question_that_is_to_be_foreseen_is_learnt_at_a_lower_weight(tokenizer: Any) -> None:
     messages, opening = judge_messages("Who came?", "Ann came."), judge_messages("", "Ann came.")
-    batch = collate([grouped([Sample(tuple(messages), "Yes", tuple(opening))], tokenizer)], 2)
+    batch = collate([[grouped([Sample(tuple(messages), "Yes", tuple(opening))], tokenizer)]], 2)
     labels, weights = batch["labels"][0], batch["weights"][0]
     heard = tokenizer.decode([int(label) for label in labels[weights == torch.tensor(HEARD_WEIGHT)]])
     assert heard == "Who came?<|im_end|>\n<|im_start|>assistant\n"
@@ -115,27 +187,31 @@ def test_what_is_missing_for_training_is_named(held_out: bool, message: str) -> 
 
 def test_every_epoch_holds_every_sample_once(tokenizer: Any) -> None:
     many = [Sample(tuple(closed_book_messages(f"Question {n}?")), f"Answer {n}.") for n in range(11)]
-    found = rows(many, tokenizer, 2, 1)
-    answers = [tokenizer.decode(answer) for group in found for *_, answer in group.branches]
+
+    def answers_of(epochs: float) -> list[str]:
+        found = steps(many, tokenizer, epochs, 1)
+        return [tokenizer.decode(branch.answer) for step in found for group in step for branch in group.branches]
+
+    answers = answers_of(2)
     assert len(answers) == 22
-    assert sum(len(group.branches) for group in rows(many, tokenizer, 1.5, 1)) == 17  # 11, and half of them again
+    assert len(answers_of(1.5)) == 17  # 11, and half of them again
     assert sorted(answers[:11]) == sorted(answers[11:]) == sorted(f"{sample.answer}<|im_end|>" for sample in many)
 
 
 def test_a_stopped_run_goes_on_to_the_same_losses(tiny_model: Path, tokenizer: Any, tmp_path: Path) -> None:
     settings = TrainingSettings(epochs=1, rank=4, alpha=8, checkpoint_steps=2)
     many = [Sample(tuple(closed_book_messages(f"Question {n}?")), f"Answer {n}.") for n in range(40)]
-    training = rows(many, tokenizer, 1, 1)
+    training = [[group] for step in steps(many, tokenizer, 1, 1) for group in step]
     silent: Any = lambda text: None  # noqa: E731
-    _, whole = train(tiny_model, training, training[:1], tmp_path / "a", settings, 1, 100, silent)
+    _, whole = train(tiny_model, training, training[:1], tmp_path / "a", settings, 100, silent)
     work = tmp_path / "b"
-    train(tiny_model, training, training[:1], work, settings, 1, 100, silent)
+    train(tiny_model, training, training[:1], work, settings, 100, silent)
     for newer in work.glob("checkpoint-*"):  # as if it had been killed after step 4
         if int(newer.name.split("-")[1]) > 4:
             import shutil
 
             shutil.rmtree(newer)
-    _, resumed = train(tiny_model, training, training[:1], work, settings, 1, 100, silent)
+    _, resumed = train(tiny_model, training, training[:1], work, settings, 100, silent)
     assert resumed.steps == whole.steps
     assert resumed.held_out_losses[-1] == pytest.approx(whole.held_out_losses[-1], abs=2e-3)
 
@@ -147,8 +223,8 @@ def test_an_adapter_is_written_whole_and_changes_the_answers(tokenizer: Any, tmp
     from models.weights import identity
 
     settings = TrainingSettings(epochs=30, rank=8, alpha=16, learning_rate=1e-2)
-    training = rows([Sample(tuple(closed_book_messages("Who?")), "Me.")], tokenizer, 30, 1)
-    model, _ = train(tiny_model, training, training[:1], tmp_path / "work", settings, 1, 100, lambda text: None)
+    training = steps([Sample(tuple(closed_book_messages("Who?")), "Me.")], tokenizer, 30, 1)
+    model, _ = train(tiny_model, training, training[:1], tmp_path / "work", settings, 100, lambda text: None)
     target = tmp_path / "adapters" / "fine-tuned"
     write_adapter(model, target, identity(tiny_model), "card")
     assert not list(target.parent.glob(".*"))
