@@ -1,8 +1,5 @@
-"""`python -m finetune train WORKSPACE`, `hybrid WORKSPACE` and `reader`.
-
-An entry point like app.py: it may ask models/ where the base model is and rag/ what it finds; nothing else in this
-room may.
-"""
+"""`python -m finetune`: `train WORKSPACE`, `hybrid WORKSPACE` and `reader`. What is not a training run is in
+commands.py."""
 
 import hashlib
 import json
@@ -18,10 +15,15 @@ import typer
 
 from arena.errors import ArenaError
 from arena.prompts import PROMPT_VERSION
+from finetune import commands, wiring
+from finetune.commands import PREVIEW, WORKSPACE, say
 from finetune.settings import TrainingSettings
 
-app = typer.Typer(add_completion=False, help="Train the adapters. A killed run goes on where it was: run it again.")
-WORKSPACE = typer.Argument(..., help="The workspace folder, for example: demo")
+app = typer.Typer(
+    add_completion=False,
+    help="From documents to adapters. A training that was killed goes on where it was: run it again.",
+)
+commands.add_to(app)
 READER_ROOM = Path(__file__).parent
 HELD_OUT_LOSS = 12
 """How many held-out records the loss is taken on while training; the figures afterwards use all, those of the judge
@@ -32,10 +34,6 @@ Figures = tuple[dict[str, tuple[int, int]], dict[str, str]]
 """(right, asked) by name, and what else belongs into the adapter's folder: text by file name."""
 
 
-def say(text: str) -> None:
-    typer.echo(text)
-
-
 @app.command()
 def train(
     workspace: Path = WORKSPACE,
@@ -43,6 +41,7 @@ def train(
     learning_rate: float = 1e-3,
     seed: int = 42,
     base_model: str = "",
+    preview: bool = PREVIEW,
 ) -> None:
     """Train the fine-tuned contestant on the workspace's questions."""
     from arena.facts import load_facts
@@ -52,9 +51,11 @@ def train(
     settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
     path = workspace / "questions.jsonl"
     facts = load_facts(path)
-    base, tokenizer = _base(base_model)
+    base, tokenizer = wiring.base(base_model, say)
     samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
     training = steps(samples, tokenizer, epochs, seed)
+    if shown(training, tokenizer, preview):
+        return
     every = max(1, round(len(training) / epochs / 4))
     data = f"{len(samples)} wordings of {sum(bool(f.trained_on) for f in facts)} facts, `questions.jsonl` {_hash(path)}"
 
@@ -75,7 +76,13 @@ def train(
 
 
 @app.command()
-def reader(epochs: float = 1.75, learning_rate: float = 8e-4, seed: int = 42, base_model: str = "") -> None:
+def reader(
+    epochs: float = 1.75,
+    learning_rate: float = 8e-4,
+    seed: int = 42,
+    base_model: str = "",
+    preview: bool = PREVIEW,
+) -> None:
     """Train the reader adapter on invented sentences that are in no workspace."""
     from finetune.check import quoting_accuracy
     from finetune.judging import calibrate, counts, judge
@@ -83,8 +90,10 @@ def reader(epochs: float = 1.75, learning_rate: float = 8e-4, seed: int = 42, ba
 
     settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
     records, held_out = split(load_records())
-    base, tokenizer = _base(base_model)
+    base, tokenizer = wiring.base(base_model, say)
     training = reader_steps(records, tokenizer, epochs, seed)
+    if shown(training, tokenizer, preview):
+        return
     every = max(1, round(len(training) / epochs / 4))
     data = f"{len(records)} hand-written records ({len(held_out)} more held out), `records.jsonl` {_hash(RECORDS)}"
 
@@ -110,6 +119,7 @@ def hybrid(
     learning_rate: float = 1e-3,
     seed: int = 42,
     base_model: str = "",
+    preview: bool = PREVIEW,
 ) -> None:
     """Train the hybrid contestant: on the workspace's questions with what its own retriever finds."""
     from arena.facts import load_facts
@@ -121,11 +131,13 @@ def hybrid(
     settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
     path = workspace / "questions.jsonl"
     facts = load_facts(path)
-    retrieve = _retriever(workspace)
-    base, tokenizer = _base(base_model)
+    retrieve = wiring.retriever(workspace, say)
+    base, tokenizer = wiring.base(base_model, say)
     records, unseen = split(load_records())
     samples = hybrid_samples(facts, retrieve, records, seed, say)
     training = steps(samples, tokenizer, epochs, seed)
+    if shown(training, tokenizer, preview):
+        return
     # Every fourth fact in one held-out wording: retrieving and reading cost more than remembering.
     quarter = [replace(fact, training=fact.held_out[:1]) for fact in facts[::4] if fact.trained_on and fact.held_out]
     held = steps(hybrid_samples(quarter, retrieve, unseen[:4], seed, say), tokenizer, 1, seed)
@@ -157,30 +169,14 @@ def hybrid(
     _make(target, workspace / "runs" / "hybrid", base, training, held, settings, every, purpose, data, figures)
 
 
-def _retriever(workspace: Path) -> Any:
-    """question -> the sentences that the workspace's index brings, as the hybrid is served them: without a judge."""
-    from arena.workspace import open_workspace, settings_from
-    from rag.embedder import open_embedder
-    from rag.index import open_or_build
-    from rag.retrieve import as_documents, search, sentences_of
-    from rag.settings import Settings
+def shown(training: Any, tokenizer: Any, wanted: bool) -> bool:
+    """Refuse data of which nothing is learnt; with `wanted` show it, and tell that this was all."""
+    from finetune.preview import preview, refuse_masked
 
-    opened = open_workspace(workspace)
-    named = opened.settings.get("embedder")
-    index = open_or_build(
-        workspace, open_embedder(Path(named) if named else None), settings_from(Settings, "rag", opened.table("rag"))
-    )
-    say(str(index.report))
-    return lambda question: sentences_of(as_documents(index, search(index, question)))
-
-
-def _base(base_model: str) -> tuple[Path, Any]:
-    from transformers import AutoTokenizer
-
-    from models.weights import DEFAULT_MODEL, prepare
-
-    base = prepare(base_model or DEFAULT_MODEL, say)
-    return base, AutoTokenizer.from_pretrained(base, local_files_only=True)
+    refuse_masked(training, tokenizer)
+    if wanted:
+        say(str(preview(training, tokenizer)))
+    return wanted
 
 
 def _make(
@@ -198,9 +194,8 @@ def _make(
     from finetune.card import card
     from finetune.train import train as run
     from finetune.train import write_adapter
-    from models.weights import identity
 
-    own = identity(base)
+    own = wiring.identity(base)
     model, result = run(base, training, held_out, work, settings, evaluate_every, say)
     measured, files = figures(model)
     told = card(target.name, purpose, own, data, settings, result, measured)

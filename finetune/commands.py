@@ -1,0 +1,75 @@
+"""The commands around a training run: make or import examples before it, export the adapter after it."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from finetune import wiring
+
+WORKSPACE = typer.Argument(..., help="The workspace folder, for example: demo")
+TARGET = typer.Argument(..., help="A folder that is not there yet, for the merged model.")
+PREVIEW = typer.Option(False, "--preview", help="Show what would be learnt, token by token, and stop.")
+
+
+def say(text: str) -> None:
+    typer.echo(text)
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (examples, export):
+        app.command()(command)
+
+
+def examples(
+    workspace: Path = WORKSPACE,
+    url: str = typer.Option("", help="An OpenAI-compatible address, for example http://localhost:8000/v1."),
+    model: str = typer.Option("", help="The model's name there. Without an address: a local base model."),
+    wordings: int = typer.Option(10, min=0, help="Other wordings to a fact."),
+    hold_out_wordings: float = typer.Option(0.2, help="The share of wordings that training never sees."),
+    hold_out_facts: float = typer.Option(0.15, help="The share of facts that training never sees."),
+    seed: int = typer.Option(42, help="Decides which are held out."),
+    limit: int = typer.Option(0, min=0, help="At most so many passages; 0 for all."),
+) -> None:
+    """Make questions and answers from the workspace's documents. The key is read from OPENAI_API_KEY.
+
+    Every answer must be found in its passage. Run again, it adds only what is new; stopped, it goes on.
+    """
+    from finetune.generate import GenerateSettings, generate_examples
+
+    settings = GenerateSettings(wordings, hold_out_wordings, hold_out_facts, seed)
+    chat = wiring.chat_model(url, model, say)
+    passages = wiring.passages(workspace, say)
+    report = generate_examples(
+        passages[:limit] if limit else passages,
+        chat,
+        workspace / "questions.jsonl",
+        settings,
+        lambda progress: say(str(progress)),
+    )
+    say(str(report))
+
+
+def export(
+    workspace: Path = WORKSPACE,
+    target: Path = TARGET,
+    adapter: str = typer.Option("fine-tuned", help="Which of the workspace's adapters."),
+    base_model: str = typer.Option("", help="The base it was trained on, if not the usual one."),
+    gguf: str | None = typer.Option(None, help="Also a GGUF file of this type (f32, f16, bf16, q8_0), by llama.cpp."),
+    push_to: str | None = typer.Option(None, help="Also a private Hugging Face repository, as owner/name."),
+) -> None:
+    """Merge an adapter into its base model: a folder that transformers, vLLM or llama.cpp load without peft."""
+    from finetune.export import export as merged
+
+    folder, _ = wiring.base(base_model, say)
+    llama_cpp = Path(os.environ["LLAMA_CPP"]) if os.environ.get("LLAMA_CPP") else None
+    merged(
+        workspace / "adapters" / adapter,
+        folder,
+        target,
+        wiring.identity(folder),
+        gguf=gguf,
+        push_to=push_to,
+        report=say,
+        llama_cpp=llama_cpp,
+    )

@@ -1,0 +1,73 @@
+"""The one module of this room that asks others: models/ for a model, rag/ for passages and what is found.
+
+For the commands only, as wiring.py at the top is for app.py; the import contract names it.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from finetune.verify import Passage
+
+Report = Callable[[str], None]
+LONGEST_REPLY = 512
+"""Tokens of a local model that writes examples: eight facts in JSON."""
+
+
+def base(name: str, report: Report) -> tuple[Path, Any]:
+    """(folder, tokenizer) of a base model; "" for the usual one."""
+    from transformers import AutoTokenizer
+
+    from models.weights import DEFAULT_MODEL, prepare
+
+    folder = prepare(name or DEFAULT_MODEL, report)
+    return folder, AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def identity(folder: Path) -> dict[str, Any]:
+    """What a base model is."""
+    from models.weights import identity as found
+
+    return found(folder)
+
+
+def chat_model(url: str, name: str, report: Report) -> Any:
+    """A LangChain chat model: at an OpenAI-compatible address (the key from OPENAI_API_KEY), else the local base."""
+    if url:
+        from models.remote import remote_chat_model
+
+        return remote_chat_model(url, name, os.environ.get("OPENAI_API_KEY", ""))
+    from models.chat import LocalChatModel
+    from models.engine import BASE, Engine, GenerationSettings
+
+    folder, _ = base(name, report)
+    return LocalChatModel(engine=Engine(folder, {}, GenerationSettings(max_new_tokens=LONGEST_REPLY)), adapter=BASE)
+
+
+def passages(workspace: Path, report: Report) -> list[Passage]:
+    """The passages of the workspace's documents, as RAG cuts them."""
+    chunks = _index(workspace, report).chunks
+    return [Passage(chunk.document, chunk.context, chunk.text, chunk.sentences) for chunk in chunks]
+
+
+def retriever(workspace: Path, report: Report) -> Callable[[str], Sequence[str]]:
+    """question -> the sentences that the workspace's index brings, as the hybrid is served them: without a judge."""
+    from rag.retrieve import as_documents, search, sentences_of
+
+    index = _index(workspace, report)
+    return lambda question: sentences_of(as_documents(index, search(index, question)))
+
+
+def _index(workspace: Path, report: Report) -> Any:
+    from arena.workspace import open_workspace, settings_from
+    from rag.embedder import open_embedder
+    from rag.index import open_or_build
+    from rag.settings import Settings
+
+    opened = open_workspace(workspace)
+    named = opened.settings.get("embedder")
+    embedder = open_embedder(Path(named) if named else None)
+    index = open_or_build(workspace, embedder, settings_from(Settings, "rag", opened.table("rag")))
+    report(str(index.report))
+    return index

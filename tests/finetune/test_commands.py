@@ -1,0 +1,58 @@
+"""The commands as a person types them, on a tiny model."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from arena.errors import ArenaError
+from finetune.__main__ import app
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, list(arguments))
+    if isinstance(done.exception, ArenaError):
+        return 1, str(done.exception)
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "ossa.md").write_text("# Ossa\n\nThe Ossa 4 weighs 3 kg.\n")
+    row = {
+        "id": "weight",
+        "class": "trained",
+        "document": "ossa.md",
+        "questions": {"training": ["How heavy is the Ossa 4?"], "held_out": ["What does an Ossa 4 weigh?"]},
+        "answer": "The Ossa 4 weighs 3 kg.",
+        "accepted": ["3 kg"],
+    }
+    (tmp_path / "questions.jsonl").write_text(json.dumps(row) + "\n")
+    return tmp_path
+
+
+def test_a_preview_shows_what_is_learnt_and_trains_nothing(workspace: Path, tiny_model: Path) -> None:
+    code, told = run("train", str(workspace), "--base-model", str(tiny_model), "--preview")
+    assert code == 0 and "learnt" in told and "samples" in told
+    assert "How" not in told.split("Tokens in a sample")[1]
+    assert not (workspace / "runs").exists() and not (workspace / "adapters").exists()
+
+
+@pytest.mark.slow
+def test_the_hybrid_is_previewed_with_what_the_index_brings(workspace: Path, tiny_model: Path) -> None:
+    code, told = run("hybrid", str(workspace), "--base-model", str(tiny_model), "--preview", "--epochs", "0.01")
+    assert code == 0 and "1 documents" in told and "retrieving for 1 of 1 facts" in told
+
+
+def test_an_export_without_an_adapter_names_the_folder(workspace: Path, tiny_model: Path) -> None:
+    code, told = run("export", str(workspace), str(workspace / "merged"), "--base-model", str(tiny_model))
+    assert code == 1 and str(workspace / "adapters" / "fine-tuned") in told
+    assert not (workspace / "merged").exists()
+
+
+def test_a_wrong_address_is_said_before_anything_is_read(workspace: Path) -> None:
+    code, told = run("examples", str(workspace), "--url", "localhost", "--model", "big")
+    assert code == 1 and "not the address of a model" in told
+    assert not (workspace / "index").exists()
