@@ -63,7 +63,7 @@ def load_facts(path: Path) -> list[Fact]:
         if not line.strip():
             continue
         try:
-            fact = _fact(json.loads(line))
+            fact = fact_from(json.loads(line))
         except json.JSONDecodeError as error:
             raise WorkspaceError(f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}).") from None
         except (KeyError, TypeError, ValueError) as error:
@@ -77,7 +77,8 @@ def load_facts(path: Path) -> list[Fact]:
     return facts
 
 
-def _fact(row: Any) -> Fact:
+def fact_from(row: Any) -> Fact:
+    """One line's object as a fact. Raises `ValueError` with what is missing or wrong."""
     if not isinstance(row, dict):
         raise ValueError("a line must be one JSON object")
     for field in ("id", "class", "questions", "answer"):

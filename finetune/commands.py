@@ -9,6 +9,7 @@ from finetune import wiring
 
 WORKSPACE = typer.Argument(..., help="The workspace folder, for example: demo")
 TARGET = typer.Argument(..., help="A folder that is not there yet, for the merged model.")
+SOURCE = typer.Argument(..., help="A .jsonl, .csv or .xlsx file, or a folder of Hugging Face datasets.")
 PREVIEW = typer.Option(False, "--preview", help="Show what would be learnt, token by token, and stop.")
 
 
@@ -17,8 +18,9 @@ def say(text: str) -> None:
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (examples, export):
-        app.command()(command)
+    app.command()(examples)
+    app.command("import")(bring)
+    app.command()(export)
 
 
 def examples(
@@ -48,6 +50,25 @@ def examples(
         lambda progress: say(str(progress)),
     )
     say(str(report))
+
+
+def bring(
+    workspace: Path = WORKSPACE,
+    source: Path = SOURCE,
+    question: str = typer.Option("", help="The column of the questions, if its name is not a usual one."),
+    answer: str = typer.Option("", help="The column of the answers, likewise."),
+    document: str = typer.Option("", help="The column that names the document, if there is one."),
+    hold_out: float = typer.Option(0.2, help="The share of a fact's wordings that training never sees."),
+    hold_out_facts: float = typer.Option(0.1, help="The share of the facts that training never sees."),
+    seed: int = typer.Option(42, help="Decides which are held out."),
+    skip_faulty: bool = typer.Option(False, "--skip-faulty", help="Leave faulty rows out instead of adding nothing."),
+) -> None:
+    """Add questions and answers that you have to the workspace's questions.jsonl. Twice adds nothing twice."""
+    from finetune.imports import Columns, import_examples
+
+    columns = Columns(question=question, answer=answer, document=document)
+    path = workspace / "questions.jsonl"
+    say(str(import_examples(source, path, columns, hold_out, hold_out_facts, seed, skip_faulty)))
 
 
 def export(

@@ -56,3 +56,14 @@ def test_a_wrong_address_is_said_before_anything_is_read(workspace: Path) -> Non
     code, told = run("examples", str(workspace), "--url", "localhost", "--model", "big")
     assert code == 1 and "not the address of a model" in told
     assert not (workspace / "index").exists()
+
+
+def test_questions_that_a_team_has_are_imported_once(workspace: Path) -> None:
+    table = workspace / "ours.csv"
+    table.write_text("frage,answer\nWho sells the Ossa 4?,The Ossa 4 is sold by Bruno.\n")
+    code, told = run("import", str(workspace), str(table))
+    assert code == 1 and "has no column" in told and "frage" in told
+    for wanted in ("1 fact added", "Nothing added"):
+        code, told = run("import", str(workspace), str(table), "--question", "frage")
+        assert code == 0 and wanted in told
+    assert len((workspace / "questions.jsonl").read_text().splitlines()) == 2
