@@ -90,7 +90,10 @@ def run_server(path: Path, host: str, port: int) -> None:
         code_version=code_version(),
         generator=f"RAG answers are written by {generator}.{judge}",
     )
-    ui.launch(ui.build(parts.runner(), history, settings), settings, host, port, ready=parts.start)
+    from finetune.desk import Desk
+
+    pages = ui.build(parts.runner(), history, settings, Desk(workspace.path))
+    ui.launch(pages, settings, host, port, ready=parts.start)
 
 
 @cli.command()

@@ -39,3 +39,7 @@ class VoteRefused(ArenaError):
 
 class ContestantFailed(ArenaError):
     """A contestant could not answer; the text is what the reader of its pane sees."""
+
+
+class Stopped(ArenaError):
+    """A long job was asked to stop and did, and can go on: no failure."""

@@ -1,6 +1,6 @@
 """One training run: rows in, adapter folder out. TRL's SFTTrainer with a PEFT LoRA, resumable after a kill.
 
-Covers: the trainer, checkpoints, progress, writing the adapter beside and renaming it into place.
+Covers: the trainer, checkpoints, progress, stopping on request, writing the adapter beside and renaming it into place.
 Does not cover: what the rows say (examples.py, reader.py) and how good the result is (check.py, judging.py).
 """
 
@@ -8,23 +8,25 @@ import ctypes
 import hashlib
 import json
 import shutil
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
+from filelock import FileLock, Timeout
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, TrainerCallback
+from transformers import AutoModelForCausalLM
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]
 
+from arena.errors import ArenaError, Stopped
 from finetune.branches import HEARD_WEIGHT, IGNORED, Branch, Group, Step, collate, packed
+from finetune.callbacks import EvaluationLeft, Progress, Report, StopOnRequest, log_lines
 from finetune.settings import TrainingSettings
 
-Report = Callable[[str], None]
 COMPARISON_WEIGHT = 0.5
 """What telling the samples of a question apart counts, the mean cost of a learnt token counting 1."""
 
@@ -81,6 +83,14 @@ class AnswerLossTrainer(SFTTrainer):
         with torch.no_grad(), self.compute_loss_context_manager():
             return self.compute_loss(model, inputs).detach(), None, None
 
+    def evaluate(self, *arguments: Any, **named: Any) -> dict[str, float]:
+        try:
+            found: dict[str, float] = super().evaluate(*arguments, **named)
+        except EvaluationLeft:
+            self.control.should_training_stop = self.control.should_save = True
+            return {}
+        return found
+
 
 def comparison(costs: torch.Tensor, heard: torch.Tensor, ends: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
     """How badly the likelihood of a heard end tells the sample it belongs to from the others: softmax cross-entropy
@@ -115,36 +125,6 @@ def as_step(row: dict[str, Any]) -> Step:
     ]
 
 
-class Progress(TrainerCallback):
-    """Says how far the run is, at what loss and how long it will take, and keeps the losses on disk."""
-
-    def __init__(self, report: Report, log: Path) -> None:
-        self.report, self.log = report, log
-        self.began, self.first = time.monotonic(), 0
-        self.logged = self.began
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.began, self.first = time.monotonic(), state.global_step
-        self.logged = self.began
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        line = {"step": state.global_step, **{k: v for k, v in (logs or {}).items() if "loss" in k or "accuracy" in k}}
-        now = time.monotonic()
-        # The time since the last line, so that the sum over a run that was killed and resumed is right.
-        line["seconds"], self.logged = round(now - self.logged, 2), now
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        done = state.global_step - self.first
-        if done and "loss" in line:
-            left = (time.monotonic() - self.began) / done * (state.max_steps - state.global_step)
-            self.report(
-                f"step {state.global_step} of {state.max_steps}, loss {line['loss']:.3f}, "
-                f"about {left / 60:.0f} min left"
-            )
-        elif "eval_loss" in line:
-            self.report(f"step {state.global_step}: loss on held-out wording {line['eval_loss']:.3f}")
-
-
 def train(
     base: Path,
     training: Sequence[Step],
@@ -155,10 +135,27 @@ def train(
     report: Report,
 ) -> tuple[Any, TrainingResult]:
     """Train a LoRA on `base` and return (PEFT model, result). Checkpoints go to `work`; when it holds one made
-    with the same settings and steps, the run goes on from there with optimiser, scheduler and data order."""
+    with the same settings and steps, the run goes on from there with optimiser, scheduler and data order.
+
+    Raises:
+        Stopped: SIGTERM came; the same call goes on. Call it from the main thread, where signals arrive.
+        ArenaError: another run works in the same folder.
+    """
+    with alone(work):
+        return _train(base, training, held_out, work, settings, evaluate_every, report)
+
+
+def _train(
+    base: Path,
+    training: Sequence[Step],
+    held_out: Sequence[Step],
+    work: Path,
+    settings: TrainingSettings,
+    evaluate_every: int,
+    report: Report,
+) -> tuple[Any, TrainingResult]:
     keep_freed_memory()
     cuda = torch.cuda.is_available()
-    work.mkdir(parents=True, exist_ok=True)
     pad = json.loads((base / "config.json").read_text())["pad_token_id"]
     arguments = SFTConfig(
         output_dir=str(work),
@@ -189,6 +186,7 @@ def train(
     last = resumable(work, settings, training)
     if last is None:
         log.unlink(missing_ok=True)
+    request = StopOnRequest()
     trainer = AnswerLossTrainer(
         model=AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True),
         args=arguments,
@@ -202,10 +200,14 @@ def train(
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         ),
-        callbacks=[Progress(report, log)],
+        callbacks=[Progress(report, log), request],
     )
-    trainer.train(resume_from_checkpoint=last)
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    with request:
+        trainer.train(resume_from_checkpoint=last)
+    if request.asked:
+        steps = f"step {trainer.state.global_step} of {trainer.state.max_steps}"
+        raise Stopped(f"Stopped at {steps}, with a checkpoint: the same command goes on from there.")
+    lines = log_lines(log)
     return trainer.model, TrainingResult(
         steps=trainer.state.global_step,
         seconds=sum(line["seconds"] for line in lines),
@@ -214,6 +216,17 @@ def train(
         training_losses=tuple((line["step"], line["loss"]) for line in lines if "loss" in line),
         held_out_losses=tuple((line["step"], line["eval_loss"]) for line in lines if "eval_loss" in line),
     )
+
+
+@contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """Two runs in one folder would mix their checkpoints. The lock goes with the process, however it ends."""
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(work / "run.lock", timeout=0):
+            yield
+    except Timeout:
+        raise ArenaError(f"A training is running in {work} already: wait until it has finished, or stop it.") from None
 
 
 def resumable(work: Path, settings: TrainingSettings, steps: Sequence[Step]) -> str | None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from arena.comparison import Comparison, Vote, checked_vote
 from arena.contestant import StopSignal
-from arena.errors import StorageError
+from arena.errors import ArenaError, StorageError
 from arena.events import Event, Finished, Token, Working
 from arena.question import Question
+from arena.training import Kind, RunState
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,29 @@ class FakeHistory:
     def _refuse(self) -> None:
         if self.trouble:
             raise self.trouble
+
+
+class FakeDesk:
+    """`arena.training.TrainingDesk` in memory."""
+
+    def __init__(self, state: RunState, trouble: str = "") -> None:
+        self.now, self.trouble = state, trouble
+        self.calls: list[str] = []
+
+    def state(self) -> RunState:
+        if self.trouble:
+            raise ArenaError(self.trouble)
+        return self.now
+
+    def start(self, kind: Kind) -> None:
+        if self.now.alive:
+            raise ArenaError("A training is running already.")
+        self.calls.append(f"start {kind}")
+        self.now = RunState(kind, "running")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+        self.now = replace(self.now, status="stopping")
 
 
 def _texts(comparison: Comparison) -> list[str]:

@@ -1,4 +1,4 @@
-"""The pages put together: heading, state of loading, the Compare and the History tab, and what happens on load."""
+"""The pages put together: heading, state of loading, the tabs, and what happens on load."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +8,15 @@ import gradio as gr
 from arena.errors import WorkspaceError
 from arena.ports import History
 from arena.runner import Runner
-from ui import compare, render
+from arena.training import TrainingDesk
+from ui import compare, render, training
 from ui import history as history_page
 from ui.session import Session
 from ui.settings import Settings
 
 
-def build(runner: Runner, history: History, settings: Settings) -> gr.Blocks:
-    """The app as Gradio blocks, not yet served."""
+def build(runner: Runner, history: History, settings: Settings, desk: TrainingDesk | None = None) -> gr.Blocks:
+    """The app as Gradio blocks, not yet served. Without a desk there is no Training page."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
@@ -32,6 +33,9 @@ def build(runner: Runner, history: History, settings: Settings) -> gr.Blocks:
                 asking = compare.lay_out(runner, settings)
             with gr.Tab("History", id="history") as history_tab:
                 reading = history_page.lay_out()
+            if desk is not None:
+                with gr.Tab("Training", id="training") as training_tab:
+                    training.wire(desk, training.lay_out(), training_tab, demo)
         gr.HTML(render.footer_html(settings), elem_id="about", js_on_load=None)
         timer = gr.Timer(2.0)
         compare.wire(compare_page, asking, session, stored_name)

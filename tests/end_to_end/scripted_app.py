@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import ui
 from arena.contestant import StopSignal
@@ -17,7 +18,8 @@ from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Toke
 from arena.loading import State
 from arena.question import Question
 from arena.runner import Runner
-from tests.fakes import FakeHistory
+from arena.training import RunState
+from tests.fakes import FakeDesk, FakeHistory
 
 HOSTILE = (
     "Look: ![x](http://beacon.invalid/leak.png) <img src='http://beacon.invalid/raw.png'> "
@@ -96,7 +98,19 @@ def main(port: int, loading_seconds: float) -> None:
         code_version="test",
         generator="RAG answers are written by a script.",
     )
-    ui.launch(ui.build(runner, history, settings), settings, port=port, block=False)
+    losses = tuple((step, 3.0 / step**0.4) for step in range(10, 410, 10))
+    trained = RunState(
+        status="stopped",
+        step=400,
+        of=777,
+        started=datetime.now(UTC),
+        training_losses=losses,
+        held_out_losses=losses[9::10],
+        log_tail="step 400 of 777, loss 0.273, about 21 min left",
+        exit_code=0,
+    )
+    pages = ui.build(runner, history, settings, FakeDesk(trained))
+    ui.launch(pages, settings, port=port, block=False)
     threading.Event().wait()
 
 

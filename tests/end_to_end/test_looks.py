@@ -43,6 +43,10 @@ def test_axe_finds_nothing(fast_server: str, open_page: OpenPage, scheme: str) -
     page.locator("#recent a").first.click()
     expect(page.locator("#history_votes")).to_contain_text("Tie")
     found["history"] = violations(page)
+    page.get_by_role("tab", name="Training").click()
+    expect(page.locator("#training_state")).to_contain_text("step 400 of 777")
+    expect(page.locator("#training_plot canvas, #training_plot svg.marks").first).to_be_visible()
+    found["training"] = violations(page)
     broken = [f"{state}: {one}" for state, all_of_it in found.items() for one in all_of_it]
     assert not broken, "\n".join(broken)
 
@@ -63,6 +67,9 @@ def test_a_phone_never_scrolls_sideways(fast_server: str, open_page: OpenPage, s
     page.get_by_role("tab", name="History").click()
     page.locator("#recent a").first.click()
     expect(page.locator("#history_votes")).to_contain_text("A is better")
+    assert fits()
+    page.get_by_role("tab", name="Training").click()
+    expect(page.locator("#training_state")).to_contain_text("step 400 of 777")
     assert fits()
 
 

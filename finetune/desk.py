@@ -1,0 +1,315 @@
+"""Starts, watches and ends a workspace's training runs, each in a process and a session of its own.
+
+A run outlives the server that started it: what it is and how it fares is read from `runs/<kind>/` each time:
+`process.json` (who it is), `log.jsonl` (its losses, written by train.py), `output.log`, `exit_code`. POSIX only.
+Does not cover: training (train.py), runs from a command line, of which only the log is seen.
+"""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from arena.errors import ArenaError
+from arena.training import Kind, RunState, Status
+
+COMMANDS: dict[Kind, str] = {"fine-tuned": "train", "hybrid": "hybrid"}
+PATIENCE = 60.0
+"""Seconds that a run has for its checkpoint before it is killed."""
+TAIL_BYTES, TAIL_LINES = 16_384, 40
+
+# Only a parent learns a run's exit code, and the server may be gone by then: this shell waits in its place.
+WAIT_AND_TELL = '"$@"; echo $? >"$0.tmp"; mv "$0.tmp" "$0"'
+ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "TYPER_STANDARD_TRACEBACK": "1"}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that can still be told from a later one with the same number: `since_boot` are the seconds from the
+    machine's start to its own, which a change of the clock does not touch."""
+
+    pid: int
+    since_boot: float
+
+    @classmethod
+    def of(cls, found: psutil.Process) -> "Process":
+        return cls(found.pid, found.create_time() - psutil.boot_time())
+
+    @property
+    def alive(self) -> bool:
+        try:
+            found = psutil.Process(self.pid)
+            same = abs(Process.of(found).since_boot - self.since_boot) < 1
+            return same and found.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+@dataclass(frozen=True)
+class Run:
+    """`process.json`. `waiter` is the shell, whose number is that of the process group. Times: Unix seconds."""
+
+    process: Process
+    waiter: Process
+    started: float
+    asked_to_stop: float | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> "Run | None":
+        try:
+            found = json.loads((folder / "process.json").read_text(encoding="utf-8"))
+            return cls(Process(**found.pop("process")), Process(**found.pop("waiter")), **found)
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ArenaError(
+                f"{folder / 'process.json'} cannot be read: see that no training runs there, then delete it."
+            ) from None
+
+    def write(self, folder: Path) -> None:
+        beside = folder / "process.json.tmp"
+        beside.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        beside.replace(folder / "process.json")
+
+    @property
+    def alive(self) -> bool:
+        """The waiter counts too: between the run's end and the exit code it is the only one left."""
+        return self.process.alive or self.waiter.alive
+
+
+@dataclass
+class Log:
+    """What `log.jsonl` says. A run that was killed did its last steps again: what it had said of them is dropped."""
+
+    step: int = 0
+    of: int = 0
+    written: float = 0.0
+    training: list[tuple[int, float]] = field(default_factory=list)
+    held_out: list[tuple[int, float]] = field(default_factory=list)
+    seconds: list[tuple[int, float]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> "Log | None":
+        try:
+            text, written = path.read_text(encoding="utf-8", errors="replace"), path.stat().st_mtime
+        except FileNotFoundError:
+            return None
+        log = cls(written=written)
+        for line in text.splitlines():
+            with suppress(ValueError, KeyError, TypeError):  # half a line, of a run that was killed or is writing
+                log._add(json.loads(line))
+        return log
+
+    def _add(self, line: dict[str, float]) -> None:
+        self.step, self.of = int(line["step"]), int(line.get("of", 0))
+        for kept in (self.training, self.held_out, self.seconds):
+            kept[:] = [pair for pair in kept if pair[0] <= self.step]
+        self.seconds.append((self.step, line["seconds"]))
+        for name, losses in (("loss", self.training), ("eval_loss", self.held_out)):
+            if math.isfinite(line.get(name, math.nan)):
+                losses[:] = [*(pair for pair in losses if pair[0] < self.step), (self.step, line[name])]
+
+    @property
+    def complete(self) -> bool:
+        return self.step >= self.of
+
+    def seconds_left(self) -> float | None:
+        """From the mean pace so far, evaluations on the way included; None when it cannot be told."""
+        if not self.step or not self.of:
+            return None
+        pace = sum(seconds for _, seconds in self.seconds) / self.step
+        return max(0.0, pace * (self.of - self.step) - (time.time() - self.written))
+
+
+class Desk:
+    """`arena.training.TrainingDesk` over a workspace folder. `command` is what to call with "train" or "hybrid" and the
+    workspace's path, by default this room's own command line."""
+
+    def __init__(self, workspace: Path, command: Sequence[str] | None = None, patience: float = PATIENCE) -> None:
+        self.workspace = workspace.resolve()
+        self.command = command or [sys.executable, "-m", "finetune"]
+        self.patience = patience
+        self._shell: subprocess.Popen[bytes] | None = None
+
+    def state(self) -> RunState:
+        """The run that is alive, else the last one. One that was asked to stop and does not end is killed here."""
+        try:
+            kind = self._last()
+            folder = self._folder(kind)
+            run, log = Run.read(folder), Log.read(folder / "log.jsonl")
+            if run is None and log is None:
+                return RunState()
+            told = folder / "exit_code"
+            if run and log and not run.alive and told.is_file() and told.stat().st_mtime < log.written:
+                run = None  # ended long ago: the log is of a run from a command line since then
+            return self._told(kind, run, log or Log())
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def start(self, kind: Kind) -> None:
+        """Start a run of `kind`, or go on from its last checkpoint: the command decides which.
+
+        Raises:
+            ArenaError: a run is alive or just being started, or the process could not be made.
+        """
+        folder = self._folder(kind)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.parent / "start.lock", timeout=0):
+                for other in COMMANDS:
+                    run = Run.read(self._folder(other))
+                    if run is not None and run.alive:
+                        raise ArenaError(
+                            f"A training ({other}, process {run.process.pid}) is running already: "
+                            "wait until it has finished, or press Stop first."
+                        )
+                self._begin(kind, folder)
+        except Timeout:
+            raise ArenaError("A training is being started at this moment: wait for its figures.") from None
+        except OSError as error:
+            raise ArenaError(f"The training could not be started: {error}.") from error
+
+    def stop(self) -> None:
+        """Ask the run that is alive to write a checkpoint and end; kill it when it has not after `patience`.
+
+        Raises:
+            ArenaError: no run is alive.
+        """
+        try:
+            folder = self._folder(self._last())
+            run = Run.read(folder)
+            if run is None or not run.alive:
+                raise ArenaError("No training is running: there is nothing to stop.")
+            if run.asked_to_stop is None:
+                replace(run, asked_to_stop=time.time()).write(folder)
+                # Should nobody look at the state any more: somebody must, for the patience to end.
+                watch = threading.Timer(self.patience + 1, self.state)
+                watch.daemon = True
+                watch.start()
+            if run.process.alive:
+                with suppress(ProcessLookupError):
+                    os.kill(run.process.pid, signal.SIGTERM)
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _folder(self, kind: Kind) -> Path:
+        return self.workspace / "runs" / kind
+
+    def _last(self) -> Kind:
+        """The kind that is alive, else the one heard of last."""
+        if self._shell is not None:
+            self._shell.poll()  # or it would stay in the process table
+
+        def heard(kind: Kind) -> tuple[bool, float]:
+            folder = self._folder(kind)
+            run = Run.read(folder)
+            files = [folder / name for name in ("process.json", "log.jsonl")]
+            return run is not None and run.alive, max((f.stat().st_mtime for f in files if f.is_file()), default=0.0)
+
+        return max(COMMANDS, key=heard)
+
+    def _begin(self, kind: Kind, folder: Path) -> None:
+        for name in ("process.json", "exit_code"):
+            (folder / name).unlink(missing_ok=True)
+        started = time.time()
+        told = [str(folder / "exit_code"), *self.command, COMMANDS[kind], str(self.workspace)]
+        with (folder / "output.log").open("wb") as output:
+            shell = subprocess.Popen(
+                ["/bin/sh", "-c", WAIT_AND_TELL, *told],
+                cwd=Path(__file__).parents[1],
+                env=os.environ | ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        found = psutil.Process(shell.pid)
+        waiter, children = Process.of(found), found.children()
+        while not children and shell.poll() is None:
+            children = found.children()
+        # Without a child it has ended already, and the exit code is there.
+        Run(Process.of(children[0]) if children else waiter, waiter, started).write(folder)
+        self._shell = shell
+
+    def _told(self, kind: Kind, run: Run | None, log: Log) -> RunState:
+        folder = self._folder(kind)
+        if run is not None and log.complete and log.written < run.started:
+            log = Log()  # of a run before, until this one says something
+        status: Status
+        code = None
+        if run is not None and run.alive:
+            status = "running" if run.asked_to_stop is None else "stopping"
+            if run.asked_to_stop is not None and time.time() - run.asked_to_stop > self.patience:
+                self._kill(run, folder)
+        else:
+            code = _exit_code(folder)
+            status = self._ending(kind, run, log, code)
+        fresh = status == "running" and run is not None and log.written >= run.started
+        return RunState(
+            what=kind,
+            status=status,
+            step=log.step,
+            of=log.of,
+            started=datetime.fromtimestamp(run.started, UTC) if run else None,
+            seconds_left=log.seconds_left() if fresh else None,
+            training_losses=tuple(log.training),
+            held_out_losses=tuple(log.held_out),
+            log_tail=_tail(folder / "output.log") if run else "",
+            exit_code=code,
+        )
+
+    def _ending(self, kind: Kind, run: Run | None, log: Log, code: int | None) -> Status:
+        """How a run ended. Its adapter is the last thing that it writes, so that is what finished means."""
+        adapter = self.workspace / "adapters" / kind / "arena.json"
+        if run is None:
+            return "finished" if log.complete and adapter.is_file() else "stopped"
+        if code in (0, None) and adapter.is_file() and adapter.stat().st_mtime >= run.started:
+            return "finished"
+        if code == 0:
+            return "stopped"
+        killed = code is None or code > 128  # by a signal; without a code the waiter was killed as well
+        going_on = run.asked_to_stop is not None or any(self._folder(kind).glob("checkpoint-*"))
+        return "stopped" if killed and going_on else "crashed"
+
+    def _kill(self, run: Run, folder: Path) -> None:
+        with (folder / "output.log").open("a", encoding="utf-8") as output:
+            output.write(f"\nKilled: it had not ended {self.patience:.0f} s after it was asked to stop.\n")
+        with suppress(ProcessLookupError):
+            os.killpg(run.waiter.pid, signal.SIGKILL)
+
+    def _unreadable(self, error: OSError) -> ArenaError:
+        return ArenaError(
+            f"The training in {self.workspace / 'runs'} cannot be read: {error}. Allow it with chmod u+rw."
+        )
+
+
+def _exit_code(folder: Path) -> int | None:
+    try:
+        return int((folder / "exit_code").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _tail(path: Path) -> str:
+    """The last lines of the output; of a line that was written over, as progress bars are, what stood there last."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    lines = [line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
+    return "\n".join(lines[-TAIL_LINES:]).strip("\n")

@@ -1,0 +1,172 @@
+"""The Training page: how the workspace's run fares, and Start, Stop and Go on for it.
+
+What is shown is a pure function of the run's state (`screen`); the run itself is behind `arena.training.TrainingDesk`
+and outlives this server. Does not cover: making examples, settings of a run, the reader's training.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import gradio as gr
+
+from arena.errors import ArenaError
+from arena.training import TrainingDesk
+from ui import render
+from ui.compare import HIDDEN
+from ui.training_screen import COLOURS, Screen, frame, screen
+
+POLL_SECONDS = 2.0
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+WHAT_IT_IS = (
+    "<p>Training shows the model this workspace's questions and answers and corrects it a little each time, "
+    "until it answers from memory.</p>"
+)
+BEFORE_STARTING = (
+    '<p class="note">While it trains, it takes most of this machine, for minutes to hours: the Compare page becomes '
+    "slow, and answers given meanwhile are marked <b>contended</b>, because their times are not comparable. "
+    "You can close this page or stop the app: the training goes on.</p>"
+)
+HOW_TO_READ = (
+    "<p>The lines show how far the model is from the right answers; lower is better. The two lines should fall "
+    "together. When the one for new wordings turns up while the other still falls, it is learning by heart: "
+    "it repeats the sentences it saw and is at a loss when they are put differently.</p>"
+)
+Updates = list[Any]
+
+
+@dataclass(frozen=True)
+class TrainingPage:
+    """The page's handlers. `allowed` says who may start and stop; each handler asks it, whatever the browser shows.
+    Each sends what differs from the `shown` screen only: a plot or a fold that is sent again loses its reader's place.
+    """
+
+    desk: TrainingDesk
+    allowed: Callable[[gr.Request], bool]
+
+    def look(self, shown: Screen | None, request: gr.Request) -> Updates:
+        """On load, on opening the tab and while a run is alive. A notice stays until the next button."""
+        return self._painted(shown, request, shown.notice if shown else "")
+
+    def start(self, shown: Screen | None, request: gr.Request) -> Updates:
+        return self._act(lambda: self.desk.start("fine-tuned"), shown, request)
+
+    def go_on(self, shown: Screen | None, request: gr.Request) -> Updates:
+        return self._act(lambda: self.desk.start(self.desk.state().what), shown, request)
+
+    def stop(self, shown: Screen | None, request: gr.Request) -> Updates:
+        return self._act(self.desk.stop, shown, request)
+
+    def _act(self, action: Callable[[], None], shown: Screen | None, request: gr.Request) -> Updates:
+        notice = ""
+        if self.allowed(request):
+            try:
+                action()
+            except ArenaError as error:
+                notice = render.notice_html(str(error))
+        return self._painted(shown, request, notice)
+
+    def _painted(self, shown: Screen | None, request: gr.Request, notice: str = "") -> Updates:
+        try:
+            now = replace(screen(self.desk.state(), self.allowed(request)), notice=notice)
+        except ArenaError as error:
+            now = Screen(notice=render.notice_html(str(error)))
+        return updates(now, shown)
+
+
+def updates(now: Screen, shown: Screen | None) -> Updates:
+    """The screen, and the values of `Layout.outputs`: of what is shown already, nothing."""
+    same = {field.name for field in fields(Screen) if shown and getattr(shown, field.name) == getattr(now, field.name)}
+
+    def new(value: Callable[[], Any], *names: str) -> Any:
+        return gr.skip() if same.issuperset(names) else value()
+
+    return [
+        now,
+        new(lambda: now.text, "text"),
+        new(lambda: now.notice, "notice"),
+        new(lambda: gr.update(value=frame(now.curves), x_lim=[0, now.of] if now.of else None), "curves", "of"),
+        new(lambda: now.log, "log"),
+        new(lambda: gr.update(interactive=now.start), "start"),
+        new(lambda: gr.update(interactive=now.stop), "stop"),
+        new(lambda: gr.update(interactive=now.go_on), "go_on"),
+        new(lambda: gr.update(active=now.alive), "alive"),
+        new(lambda: gr.update(open=now.log_open), "log_open"),
+    ]
+
+
+def this_machine_only(listening: Callable[[], str]) -> Callable[[gr.Request], bool]:
+    """Allows whoever sits at this machine, when the server listens to nobody else. `listening` is the address that it
+    listens on, known only once it does. A proxy in front of it would let others in: its headers are looked for."""
+
+    def allowed(request: gr.Request) -> bool:
+        headers = request.headers
+        return (
+            listening() in THIS_MACHINE
+            # Or another site's name had been pointed at this address.
+            and urlsplit(f"//{headers.get('host', '')}").hostname in THIS_MACHINE
+            and not any(header in headers for header in FORWARDED)
+        )
+
+    return allowed
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The page's components that handlers read or write."""
+
+    start: gr.Button
+    stop: gr.Button
+    go_on: gr.Button
+    timer: gr.Timer
+    shown: gr.State
+    outputs: list[Any]
+
+
+def lay_out() -> Layout:
+    """Draw the page inside the current `gr.Blocks`."""
+    gr.HTML(WHAT_IT_IS, js_on_load=None)
+    notice = gr.HTML("", elem_id="training_notice", js_on_load=None)
+    text = gr.HTML("", elem_id="training_state", js_on_load=None)
+    gr.HTML(BEFORE_STARTING, elem_id="training_warning", js_on_load=None)
+    with gr.Row(elem_id="training_actions"):
+        start = gr.Button("Start", variant="primary", interactive=False, elem_id="training_start", min_width=100)
+        stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="training_stop", min_width=100)
+        go_on = gr.Button("Go on", interactive=False, elem_id="training_go_on", min_width=100)
+    plot = gr.LinePlot(
+        x="step",
+        y="loss",
+        color="on",
+        color_map=COLOURS,
+        x_title="step of the training",
+        y_title="distance from the right answers (loss)",
+        y_lim=[0, None],
+        height=320,
+        label="How far off it is",
+        elem_id="training_plot",
+    )
+    gr.HTML(HOW_TO_READ, js_on_load=None)
+    with gr.Accordion("What it printed", open=False, elem_id="training_log") as fold:
+        log = gr.HTML("", js_on_load=None)
+    timer = gr.Timer(POLL_SECONDS, active=False)
+    shown = gr.State(None)
+    return Layout(start, stop, go_on, timer, shown, [shown, text, notice, plot, log, start, stop, go_on, timer, fold])
+
+
+def wire(
+    desk: TrainingDesk,
+    layout: Layout,
+    tab: gr.Tab,
+    demo: gr.Blocks,
+    allowed: Callable[[gr.Request], bool] | None = None,
+) -> None:
+    """Connect the components with the handlers. Without `allowed`: whoever sits at this machine, see above."""
+    page = TrainingPage(desk, allowed or this_machine_only(lambda: str(getattr(demo, "server_name", ""))))
+    for happening in (demo.load, tab.select, layout.timer.tick):
+        happening(page.look, layout.shown, layout.outputs, **HIDDEN)
+    layout.start.click(page.start, layout.shown, layout.outputs, **HIDDEN)
+    layout.stop.click(page.stop, layout.shown, layout.outputs, **HIDDEN)
+    layout.go_on.click(page.go_on, layout.shown, layout.outputs, **HIDDEN)

@@ -1,0 +1,169 @@
+"""What the Training page says of a run: text, figures and which buttons can be pressed, from the run's state alone."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from arena.training import Losses, RunState
+from ui import render
+from ui.markdown import escaped
+from ui.settings import DEFAULT_LABELS
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+LEARNT, UNSEEN = "questions it learns from", "the same facts in new wordings"
+COLOURS = {LEARNT: "#3b82f6", UNSEEN: "#ea580c"}
+"""Both at least 3:1 on white and on the dark slate of the page, as lines need."""
+
+NOT_HERE = (
+    "Training can be started and stopped only in a browser on the machine that the app runs on, and only when nobody "
+    "else can reach the app: there, run <code>python -m finetune train</code> with the workspace's folder instead."
+)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """All that the page shows of a run. The last five say which buttons can be pressed, whether to keep looking, and
+    whether the log is opened for the reader."""
+
+    text: str = ""
+    notice: str = ""
+    curves: tuple[Losses, Losses] = ((), ())
+    of: int = 0
+    log: str = ""
+    start: bool = False
+    stop: bool = False
+    go_on: bool = False
+    alive: bool = False
+    log_open: bool = False
+
+
+def screen(state: RunState, allowed: bool) -> Screen:
+    """`allowed`: who looks may start and stop, and read what the run printed: it names files of the machine."""
+    return Screen(
+        text=state_html(state) + ("" if allowed else f'<p class="note">{NOT_HERE}</p>'),
+        curves=(state.training_losses, state.held_out_losses),
+        of=state.of,
+        log=log_html(state.log_tail) if allowed else "",
+        start=allowed and state.status in ("never started", "finished", "crashed"),
+        stop=allowed and state.status == "running",
+        go_on=allowed and state.status == "stopped",
+        alive=state.alive,
+        log_open=allowed and state.status == "crashed",
+    )
+
+
+def state_html(state: RunState) -> str:
+    """What the run is doing or how it ended, and what to do next, for somebody who never trained a model."""
+    if state.status == "never started":
+        return '<p class="nothing">Nothing has been trained here yet.</p>'
+    name, where = DEFAULT_LABELS[state.what].name, _where(state)
+    text = {
+        "running": lambda: _running(state),
+        "stopping": lambda: (
+            f"Stopping{where}: it finishes its step and keeps what it has learnt so far in a checkpoint. "
+            "If that takes over a minute, it is ended without."
+        ),
+        "stopped": lambda: _stopped(state),
+        "finished": lambda: (
+            f"Finished{where}. The Compare page answers with what was learnt once the app is started again. "
+            "Start trains anew when the questions have changed; when they have not, it only measures again."
+        ),
+        "crashed": lambda: _crashed(state),
+    }[state.status]()
+    kind = ' class="failure"' if state.status == "crashed" else ""
+    since = f"<small>Started {render.when(state.started)}</small>" if state.started else ""
+    return f"<p{kind}><b>{name}:</b> {text}</p>{_last_losses(state)}{since}"
+
+
+def _running(state: RunState) -> str:
+    if not state.of:
+        return "Getting ready: reading the questions and loading the base model."
+    if state.step >= state.of:
+        return (
+            f"All {state.of} steps are done. It is now asked questions to measure what it has learnt, "
+            "which takes some minutes; then the adapter, the result, is written."
+        )
+    left = f", {duration(state.seconds_left)} left" if state.seconds_left is not None else ""
+    return f"Training{_where(state)}{left}. Afterwards it is measured, which takes some minutes more."
+
+
+def _stopped(state: RunState) -> str:
+    if state.started is None:
+        return (
+            f"A run from a command line got as far as{_where(state) or ' its start'}. "
+            "Make sure that it no longer runs there, then press Go on."
+        )
+    if not state.step:
+        return "Stopped before its first step. Go on begins at the start."
+    if state.step >= state.of:
+        return f"All {state.of} steps are done, but not its measuring. Go on measures it and writes the adapter."
+    if state.exit_code == 0:
+        return f"Stopped{_where(state)}. Go on takes it up from there; nothing is lost."
+    why = " It was killed, perhaps because memory ran out or it did not end when asked." if _killed(state) else ""
+    return (
+        f"Ended{_where(state)} without a new checkpoint.{why} Go on takes it up from the last one there is and does "
+        "the steps since then again."
+    )
+
+
+def _crashed(state: RunState) -> str:
+    code = ", killed from outside, perhaps because memory ran out" if _killed(state) else f", code {state.exit_code}"
+    lines = state.log_tail.strip().splitlines()
+    said = f" Its last words: <q>{escaped(lines[-1][:300])}</q>" if lines else " It printed nothing."
+    return (
+        f"Crashed{_where(state)}{code}.{said} What it printed is below. Put right what it complains about, then press "
+        "Start: it goes on from the last checkpoint where there is one."
+    )
+
+
+def _killed(state: RunState) -> bool:
+    return state.exit_code in (None, 137)
+
+
+def _where(state: RunState) -> str:
+    return f" at step {state.step} of {state.of}" if state.of else ""
+
+
+def _last_losses(state: RunState) -> str:
+    """The figures in words: the plot is no use to a screen reader, and shows no line through one point."""
+    told = [
+        f"{name} {losses[-1][1]:.3f} (step {losses[-1][0]})"
+        for name, losses in ((LEARNT, state.training_losses), (UNSEEN, state.held_out_losses))
+        if losses
+    ]
+    return f"<p>How far off it is: {', '.join(told)}.</p>" if told else ""
+
+
+def duration(seconds: float) -> str:
+    """A time that is only estimated."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute"
+    if minutes < 60:
+        return f"about {minutes} minute{'' if minutes == 1 else 's'}"
+    return f"about {minutes // 60} h {minutes % 60} min"
+
+
+def log_html(tail: str) -> str:
+    """The last lines that the run printed, as they are."""
+    if not tail:
+        return '<p class="nothing">Nothing was printed yet.</p>'
+    return f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{escaped(tail)}</pre>'
+
+
+def frame(curves: tuple[Losses, Losses]) -> "DataFrame | None":
+    """The points of both lines; None, which the plot shows as an empty one, as long as there are none.
+
+    The plot gives out colours when it is first drawn, so both lines must be in it from then on: one that has no
+    point yet is there with an empty one.
+    """
+    from pandas import DataFrame
+
+    if not any(curves):
+        return None
+    first = min(losses[0][0] for losses in curves if losses)
+    rows: list[tuple[int, float | None, str]] = []
+    for name, losses in zip((LEARNT, UNSEEN), curves, strict=True):
+        rows += [(step, loss, name) for step, loss in losses] or [(first, None, name)]
+    return DataFrame(rows, columns=["step", "loss", "on"]).astype({"loss": "float64"})
