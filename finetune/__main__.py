@@ -13,7 +13,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 import typer
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, Stopped
 from arena.prompts import PROMPT_VERSION
 from finetune import commands, wiring
 from finetune.commands import PREVIEW, WORKSPACE, say
@@ -37,7 +37,7 @@ Figures = tuple[dict[str, tuple[int, int]], dict[str, str]]
 @app.command()
 def train(
     workspace: Path = WORKSPACE,
-    epochs: float = 1.2,
+    epochs: float = typer.Option(0.0, min=0.0, help="0: as many as show each fact about 54 times."),
     learning_rate: float = 1e-3,
     seed: int = 42,
     base_model: str = "",
@@ -46,13 +46,14 @@ def train(
     """Train the fine-tuned contestant on the workspace's questions."""
     from arena.facts import load_facts
     from finetune.check import closed_book_accuracy
-    from finetune.examples import closed_book_samples, steps
+    from finetune.examples import closed_book_samples, enough_epochs, steps
 
-    settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
     path = workspace / "questions.jsonl"
     facts = load_facts(path)
-    base, tokenizer = wiring.base(base_model, say)
     samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
+    epochs = epochs or enough_epochs(len(samples), sum(bool(fact.trained_on) for fact in facts))
+    settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
+    base, tokenizer = wiring.base(base_model, say, workspace)
     training = steps(samples, tokenizer, epochs, seed)
     if shown(training, tokenizer, preview):
         return
@@ -132,7 +133,7 @@ def hybrid(
     path = workspace / "questions.jsonl"
     facts = load_facts(path)
     retrieve = wiring.retriever(workspace, say)
-    base, tokenizer = wiring.base(base_model, say)
+    base, tokenizer = wiring.base(base_model, say, workspace)
     records, unseen = split(load_records())
     samples = hybrid_samples(facts, retrieve, records, seed, say)
     training = steps(samples, tokenizer, epochs, seed)
@@ -167,6 +168,42 @@ def hybrid(
     )
     target = workspace / "adapters" / "hybrid"
     _make(target, workspace / "runs" / "hybrid", base, training, held, settings, every, purpose, data, figures)
+
+
+@app.command("from-votes")
+def from_votes(
+    workspace: Path = WORKSPACE,
+    epochs: float = 3.0,
+    learning_rate: float = 5e-6,
+    seed: int = 42,
+    minimum: int = typer.Option(100, help="So many preferences are wanted."),
+    force: bool = typer.Option(False, "--force", help="Train on fewer, too."),
+    base_model: str = "",
+) -> None:
+    """Train the fine-tuned adapter on, with what people preferred: DPO on pairs of answers, into adapters/by-votes."""
+    from arena.facts import load_facts
+    from finetune.card import dpo_card
+    from finetune.dpo import DpoSettings, train_dpo
+    from finetune.train import write_adapter
+    from finetune.votes import dpo_rows, enough, preferences
+
+    settings = DpoSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
+    found, left_out = preferences(wiring.voted(workspace), load_facts(workspace / "questions.jsonl"))
+    for reason, count in left_out.most_common():
+        say(f"{count} comparisons left out: {reason}")
+    if not force:
+        enough(found, minimum)
+    training, held_out = dpo_rows(found, seed)
+    say(f"{len(training)} pairs to train on, {len(held_out)} held out")
+    base, _ = wiring.base(base_model, say, workspace)
+    adapter, target = workspace / "adapters" / "fine-tuned", workspace / "adapters" / "by-votes"
+    model, result = train_dpo(base, adapter, training, held_out, workspace / "runs" / "by-votes", settings, say)
+    own = wiring.identity(base)
+    told = dpo_card(target.name, own, len(training), settings, result)
+    write_adapter(model, target, own | {"prompt": PROMPT_VERSION}, told)
+    say(f'Done: {target}. To compare with it, in workspace.toml: [adapters] "fine-tuned" = "adapters/by-votes"')
+    for name, (pairs, of) in result.figures().items():
+        say(f"  {name}: {pairs} of {of}")
 
 
 def shown(training: Any, tokenizer: Any, wanted: bool) -> bool:
@@ -212,6 +249,8 @@ def _hash(path: Path) -> str:
 def main() -> None:
     try:
         app(standalone_mode=True)
+    except Stopped as stopped:
+        say(str(stopped))
     except ArenaError as error:
         raise SystemExit(str(error)) from None
 

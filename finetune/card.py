@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from finetune.dpo import DpoResult, DpoSettings
 from finetune.settings import TrainingSettings
 from finetune.train import TrainingResult
 
@@ -19,10 +20,51 @@ def card(
 ) -> str:
     """Markdown. `figures` are (right, asked) by name, measured at the end of this run."""
     lines = [
+        *_opening(title, purpose, identity, "sft", figures),
+        f"Training: {result.steps} steps, {result.tokens:,} tokens, "
+        f"{result.seconds / 60:.0f} minutes on {result.device}.",
+        "",
+        "| step | loss, training wording | loss, held out |",
+        "|---|---|---|",
+        *_losses(result),
+        "",
+        "## Made from",
+        "",
+        f"- Data: {data}",
+        *_made_from(identity, settings),
+        "",
+        "Losses are nats per learnt token, by weight; where samples of a question are compared, half the nats that it "
+        "costs to tell the right one apart come to it.",
+        "Limits: a small model; it knows what it was trained on and nothing else.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def dpo_card(title: str, identity: Mapping[str, Any], pairs: int, settings: DpoSettings, result: DpoResult) -> str:
+    """Markdown, of an adapter that was trained on by votes."""
+    purpose = "LoRA adapter trained on with what people preferred (DPO): the fine-tuned one, moved towards their votes."
+    lines = [
+        *_opening(title, purpose, identity, "dpo", result.figures()),
+        f"Training: {result.steps} steps, {result.seconds / 60:.0f} minutes on {result.device}.",
+        "",
+        "## Made from",
+        "",
+        f"- Data: {pairs} pairs of answers, the preferred one and the other",
+        *_made_from(identity, settings),
+        "",
+        "Limits: a vote compares two systems, one of which may have read documents; what won need not be right.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _opening(
+    title: str, purpose: str, identity: Mapping[str, Any], kind: str, figures: Mapping[str, tuple[int, int]]
+) -> list[str]:
+    return [
         "---",
         "library_name: peft",
         f"base_model: {identity['base_model']}",
-        "tags: [lora, sft, trl]",
+        f"tags: [lora, {kind}, trl]",
         "---",
         f"# {title}",
         "",
@@ -37,24 +79,15 @@ def card(
             for name, (right, asked) in figures.items()
         ),
         "",
-        f"Training: {result.steps} steps, {result.tokens:,} tokens, "
-        f"{result.seconds / 60:.0f} minutes on {result.device}.",
-        "",
-        "| step | loss, training wording | loss, held out |",
-        "|---|---|---|",
-        *_losses(result),
-        "",
-        "## Made from",
-        "",
-        f"- Data: {data}",
+    ]
+
+
+def _made_from(identity: Mapping[str, Any], settings: TrainingSettings | DpoSettings) -> list[str]:
+    return [
         f"- Base model: {identity['base_model']}, fingerprint `{identity['base_fingerprint']}`, "
         f"shape {identity['shape']}",
         *(f"- {name.replace('_', ' ')}: {value}" for name, value in asdict(settings).items()),
-        "",
-        "Losses are nats per learnt token, by weight.",
-        "Limits: a small model; it knows what it was trained on and nothing else.",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _losses(result: TrainingResult) -> list[str]:

@@ -1,10 +1,11 @@
-"""The commands around a training run: make or import examples before it, export the adapter after it."""
+"""The commands around a training run: make or import examples before it, check and export the adapter after it."""
 
 import os
 from pathlib import Path
 
 import typer
 
+from arena.prompts import PROMPT_VERSION
 from finetune import wiring
 
 WORKSPACE = typer.Argument(..., help="The workspace folder, for example: demo")
@@ -20,6 +21,7 @@ def say(text: str) -> None:
 def add_to(app: typer.Typer) -> None:
     app.command()(examples)
     app.command("import")(bring)
+    app.command()(check)
     app.command()(export)
 
 
@@ -71,6 +73,30 @@ def bring(
     say(str(import_examples(source, path, columns, hold_out, hold_out_facts, seed, skip_faulty)))
 
 
+def check(
+    workspace: Path = WORKSPACE,
+    base_model: str = typer.Option("", help="The base the adapters were trained on, if not the usual one."),
+    limit: int = typer.Option(0, min=0, help="At most so many facts of each class; 0 for all."),
+) -> None:
+    """What base, fine-tuned and hybrid know, what was forgotten, and whether anything went wrong in training."""
+    from finetune.checkup import checkup
+
+    folder, _ = wiring.base(base_model, say, workspace)
+    found = checkup(
+        workspace,
+        folder,
+        wiring.identity(folder) | {"prompt": PROMPT_VERSION},
+        wiring.served(folder),
+        lambda: wiring.retriever(workspace, say),
+        say,
+        limit or None,
+    )
+    say(str(found))
+    path = workspace / "adapters" / "checkup.md"
+    path.write_text(found.as_markdown(), encoding="utf-8")
+    say(f"Also in {path}.")
+
+
 def export(
     workspace: Path = WORKSPACE,
     target: Path = TARGET,
@@ -82,7 +108,7 @@ def export(
     """Merge an adapter into its base model: a folder that transformers, vLLM or llama.cpp load without peft."""
     from finetune.export import export as merged
 
-    folder, _ = wiring.base(base_model, say)
+    folder, _ = wiring.base(base_model, say, workspace)
     llama_cpp = Path(os.environ["LLAMA_CPP"]) if os.environ.get("LLAMA_CPP") else None
     merged(
         workspace / "adapters" / adapter,

@@ -1,13 +1,17 @@
-"""The one module of this room that asks others: models/ for a model, rag/ for passages and what is found.
+"""The one module of this room that asks others: models/ for a model, rag/ for what is found, storage/ for votes.
 
 For the commands only, as wiring.py at the top is for app.py; the import contract names it.
 """
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from arena.comparison import Comparison, Vote
+from arena.errors import WorkspaceError
+from arena.prompts import Message
 from finetune.verify import Passage
 
 Report = Callable[[str], None]
@@ -15,12 +19,15 @@ LONGEST_REPLY = 512
 """Tokens of a local model that writes examples: eight facts in JSON."""
 
 
-def base(name: str, report: Report) -> tuple[Path, Any]:
-    """(folder, tokenizer) of a base model; "" for the usual one."""
+def base(name: str, report: Report, workspace: Path | None = None) -> tuple[Path, Any]:
+    """(folder, tokenizer) of a base model; "" for the workspace's, else the usual one."""
     from transformers import AutoTokenizer
 
+    from arena.workspace import open_workspace
     from models.weights import DEFAULT_MODEL, prepare
 
+    if not name and workspace is not None:
+        name = str(open_workspace(workspace).settings.get("base_model", ""))
     folder = prepare(name or DEFAULT_MODEL, report)
     return folder, AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
@@ -45,10 +52,35 @@ def chat_model(url: str, name: str, report: Report) -> Any:
     return LocalChatModel(engine=Engine(folder, {}, GenerationSettings(max_new_tokens=LONGEST_REPLY)), adapter=BASE)
 
 
+def served(folder: Path) -> Callable[[Sequence[Message]], list[int]]:
+    """messages -> the token ids that the app gives the model for them."""
+    from models.engine import Engine
+
+    return Engine(folder, {}).prompt_ids
+
+
 def passages(workspace: Path, report: Report) -> list[Passage]:
     """The passages of the workspace's documents, as RAG cuts them."""
     chunks = _index(workspace, report).chunks
     return [Passage(chunk.document, chunk.context, chunk.text, chunk.sentences) for chunk in chunks]
+
+
+def voted(workspace: Path) -> list[tuple[Comparison, Sequence[Vote]]]:
+    """Every comparison of the workspace with its current votes.
+
+    Raises:
+        WorkspaceError: no database yet.
+    """
+    from arena.workspace import open_workspace
+    from storage import DATABASE_FILE, open_history
+
+    named = open_workspace(workspace).settings.get("database")
+    if not named and not (workspace / DATABASE_FILE).is_file():
+        raise WorkspaceError(
+            f"No votes in {workspace} yet: compare and vote with `python app.py --workspace {workspace}`."
+        )
+    history = open_history(named or workspace / DATABASE_FILE)
+    return [(comparison, history.votes(comparison.id)) for comparison in history.recent(limit=sys.maxsize)]
 
 
 def retriever(workspace: Path, report: Report) -> Callable[[str], Sequence[str]]:

@@ -87,11 +87,11 @@ class Engine:
 
     def count(self, messages: Sequence[Message]) -> int:
         """Prompt tokens of these messages, the opening of the answer included."""
-        return len(self._ids(messages))
+        return len(self.prompt_ids(messages))
 
     def stream(self, messages: Sequence[Message], adapter: str, stopped: Callable[[], bool]) -> Iterator[Piece]:
         """Generate with `adapter` ("base" for none). Ends within one token of `stopped()` or of being closed."""
-        ids = self._ids(messages)
+        ids = self.prompt_ids(messages)
         with self._lock, torch.inference_mode(), self._using(adapter):
             yield from self._decode(ids, stopped)
 
@@ -124,8 +124,10 @@ class Engine:
         What the conversations have in common at their beginning is computed once.
         """
         first, second = (self.tokenizer(option, add_special_tokens=False)["input_ids"][0] for option in options)
-        rows = [self._ids(messages) for messages in conversations]
-        learnt = [common_beginning([row, self._ids(opening)]) for row, opening in zip(rows, openings, strict=True)]
+        rows = [self.prompt_ids(messages) for messages in conversations]
+        learnt = [
+            common_beginning([row, self.prompt_ids(opening)]) for row, opening in zip(rows, openings, strict=True)
+        ]
         # The token before the end tells how likely the end begins, so it is not among those computed once.
         shared = min(common_beginning(rows), min(learnt) - 1)
         rest = [row[shared:] for row in rows]
@@ -155,7 +157,8 @@ class Engine:
         rendered = self.tokenizer.apply_chat_template(clean, add_generation_prompt=True, tokenize=False)
         return str(rendered)
 
-    def _ids(self, messages: Sequence[Message]) -> list[int]:
+    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
+        """The tokens that the model is given for these messages, the opening of the answer included."""
         return list(self.tokenizer(self._text(messages), add_special_tokens=False)["input_ids"])
 
     def _using(self, adapter: str) -> Any:

@@ -13,7 +13,7 @@ from arena.facts import Fact, load_facts
 from arena.prompts import closed_book_messages, judge_messages, reader_messages
 from arena.scoring import normalised
 from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, packed, tokenized
-from finetune.examples import closed_book_samples, steps
+from finetune.examples import closed_book_samples, enough_epochs, steps
 from finetune.settings import TrainingSettings
 from finetune.train import comparison, resumable, train, write_adapter
 from tests.tiny import make_tiny_model
@@ -183,6 +183,14 @@ def test_no_wording_of_the_demo_is_both_trained_on_and_held_out() -> None:
 def test_what_is_missing_for_training_is_named(held_out: bool, message: str) -> None:
     with pytest.raises(WorkspaceError, match=message):
         closed_book_samples([fact("documents only", ("Secret?",))], held_out=held_out)
+
+
+def test_fewer_wordings_take_more_epochs() -> None:
+    demo = load_facts(DEMO / "questions.jsonl")
+    taught = sum(bool(item.trained_on) for item in demo)
+    assert enough_epochs(len(closed_book_samples(demo)), taught) == 1.2  # what the shipped adapter was trained with
+    assert enough_epochs(22 * 95, 95) == 2.5 and enough_epochs(5, 1) == 10.8
+    assert enough_epochs(100_000, 1) == 0.1
 
 
 def test_every_epoch_holds_every_sample_once(tokenizer: Any) -> None:

@@ -1,0 +1,135 @@
+"""`python -m finetune check`: base, fine-tuned and hybrid side by side, what was forgotten, and the classic failures.
+
+Loads the base once and switches its adapters. Does not train and writes nothing. The parts are knowledge.py,
+forgetting.py and guards.py.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from arena.errors import AdapterMismatch
+from arena.facts import load_facts
+from arena.prompts import Message, closed_book_messages, reader_messages
+from finetune import guards, knowledge
+from finetune.check import generate
+from finetune.examples import closed_book_samples
+from finetune.forgetting import Forgetting, forgetting, side_by_side
+
+Report = Callable[[str], None]
+FINE_TUNED, HYBRID, BASE = "fine-tuned", "hybrid", "base"
+GENERAL_QUESTIONS = (
+    "What is the capital of France?",
+    "Why is the sky blue?",
+    "How do I boil an egg?",
+)
+"""A few that the base model has something to say to."""
+GUARDED = 20
+"""Answers that are looked at for an end of turn."""
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What was found, by contestant where there are several."""
+
+    knowledge: Mapping[str, knowledge.Knowledge]
+    forgotten: Mapping[str, Forgetting]
+    guards: Mapping[str, Sequence[guards.Finding]]
+    general: Mapping[str, Sequence[tuple[str, str, str]]]
+
+    def __str__(self) -> str:
+        base = self.knowledge[BASE]
+        lines = [knowledge.table(self.knowledge)]
+        for name, findings in self.guards.items():
+            # The base's figures tell leakage; the hybrid may find untaught facts in what it reads.
+            told = knowledge.verdict(self.knowledge[name], base if name == FINE_TUNED else None)
+            lines += ["", f"{name}:", *told, "", str(self.forgotten[name]), "", *map(str, findings), ""]
+            for question, untouched, adapted in self.general[name]:
+                lines += [question, f"  base: {untouched}", f"  {name}: {adapted}"]
+        return "\n".join(lines)
+
+    def as_markdown(self) -> str:
+        """For a file beside the adapters."""
+        return f"# What the adapters know and forgot\n\n{knowledge.as_markdown(self.knowledge)}\n\n```\n{self}\n```\n"
+
+
+def checkup(
+    workspace: Path,
+    folder: Path,
+    identity: Mapping[str, str],
+    serve: Callable[[Sequence[Message]], list[int]],
+    retrieve: Callable[[], Callable[[str], Sequence[str]]],
+    report: Report,
+    limit: int | None = None,
+) -> Checkup:
+    """Examine the adapters of a workspace on the base model in `folder`.
+
+    Args:
+        serve: the prompt's token ids as they are served.
+        retrieve: makes the retriever; asked only when there is a hybrid.
+        limit: at most so many facts of each class.
+
+    Raises:
+        AdapterMismatch: the workspace has no adapter, or one that cannot be loaded.
+        WorkspaceError: no questions.
+    """
+    facts = load_facts(workspace / "questions.jsonl")
+    turned = knowledge.reversed_questions(rows(workspace / "questions.jsonl"))
+    adapters = {name: workspace / "adapters" / name for name in (FINE_TUNED, HYBRID)}
+    adapters = {name: path for name, path in adapters.items() if path.is_dir()}
+    if not adapters:
+        raise AdapterMismatch(f"No adapter in {workspace / 'adapters'}: train one with `python -m finetune train`.")
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = _with_adapters(folder, adapters)
+    prompts: dict[str, Callable[[str], list[Message]]] = {FINE_TUNED: closed_book_messages}
+    if HYBRID in adapters:
+        found = retrieve()
+        prompts[HYBRID] = lambda question: reader_messages(question, found(question))
+
+    def answers(prompt: Callable[[str], list[Message]]) -> Callable[[Sequence[str]], list[str]]:
+        return lambda texts: generate(model, tokenizer, [prompt(text) for text in texts], lambda text: None)
+
+    def examined(name: str, prompt: Callable[[str], list[Message]]) -> knowledge.Knowledge:
+        return knowledge.examine(answers(prompt), facts, turned, lambda text: report(f"{name}: {text}"), limit)
+
+    with model.disable_adapter():
+        known = {BASE: examined(BASE, closed_book_messages)}
+    forgotten, findings, general = {}, {}, {}
+    samples = closed_book_samples(facts)[:GUARDED]
+    for name, path in adapters.items():
+        model.set_adapter(name)
+        known[name] = examined(name, prompts[name])
+        forgotten[name] = forgetting(model, tokenizer, lambda text, name=name: report(f"{name}: {text}"))  # type: ignore[misc]
+        general[name] = side_by_side(model, tokenizer, GENERAL_QUESTIONS)
+        conversations = [prompts[name](sample.messages[-1]["content"]) for sample in samples]
+        findings[name] = [
+            guards.adapter_changes_answers(model, tokenizer, conversations[0]),
+            guards.end_of_turn_learnt(model, tokenizer, conversations),
+            guards.same_prompt(samples, tokenizer, serve),
+            guards.same_base(path, identity),
+        ]
+    return Checkup(known, forgotten, findings, general)
+
+
+def rows(path: Path) -> list[Mapping[str, Any]]:
+    """The objects of a `questions.jsonl` that `load_facts` has read already."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+
+
+def _with_adapters(folder: Path, adapters: Mapping[str, Path]) -> Any:
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    for name, path in adapters.items():
+        try:
+            if isinstance(model, PeftModel):
+                model.load_adapter(str(path), adapter_name=name)
+            else:
+                model = PeftModel.from_pretrained(model, str(path), adapter_name=name)
+        except Exception as error:  # torch, safetensors and peft raise their own kinds
+            raise AdapterMismatch(f"The adapter in {path} cannot be loaded ({error}): train it again.") from error
+    return model.eval()
