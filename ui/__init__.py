@@ -1,4 +1,4 @@
-"""The Gradio pages: Compare and History, and the server that shows them.
+"""The Gradio pages: Compare, History and Training, and the server that shows them.
 
 Does not cover: answering (arena.runner), keeping (arena.ports.History), reading settings (app.py).
 Importing this package is cheap; Gradio itself is imported by `build` and `launch`.
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena.ports import History
 from arena.runner import Runner
+from arena.training import TrainingDesk
 from ui import quick_gradio
 from ui.ports import check_port
 from ui.settings import DEFAULT_LABELS, Label, Settings
@@ -20,11 +21,12 @@ quick_gradio.prepare()
 __all__ = ["DEFAULT_LABELS", "Label", "Settings", "build", "check_port", "launch"]
 
 
-def build(runner: Runner, history: History, settings: Settings) -> "Blocks":
-    """The pages, wired to `runner` and `history`. Raises `WorkspaceError` when the default sides are not there."""
+def build(runner: Runner, history: History, settings: Settings, desk: TrainingDesk | None = None) -> "Blocks":
+    """The pages, wired to `runner`, `history` and, for the Training page, `desk`. Raises `WorkspaceError` when the
+    default sides are not there."""
     from ui.pages import build as build_pages
 
-    return build_pages(runner, history, settings)
+    return build_pages(runner, history, settings, desk)
 
 
 def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:
