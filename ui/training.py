@@ -15,7 +15,7 @@ from arena.errors import ArenaError
 from arena.training import TrainingDesk
 from ui import render
 from ui.compare import HIDDEN
-from ui.training_screen import COLOURS, Screen, frame, screen
+from ui.training_screen import COLOURS, LEARNT, UNSEEN, Screen, frame, screen
 
 POLL_SECONDS = 2.0
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -31,6 +31,7 @@ BEFORE_STARTING = (
     "You can close this page or stop the app: the training goes on.</p>"
 )
 HOW_TO_READ = (
+    f'<p><span class="swatch learnt"></span>{LEARNT} <span class="swatch unseen"></span>{UNSEEN}</p>'
     "<p>The lines show how far the model is from the right answers; lower is better. The two lines should fall "
     "together. When the one for new wordings turns up while the other still falls, it is learning by heart: "
     "it repeats the sentences it saw and is at a loss when they are put differently.</p>"
@@ -141,10 +142,13 @@ def lay_out() -> Layout:
         y="loss",
         color="on",
         color_map=COLOURS,
+        # Gradio's own legend is cut off at the plot's edge.
+        colors_in_legend=[],
+        color_title=" ",
         x_title="step of the training",
         y_title="distance from the right answers (loss)",
         y_lim=[0, None],
-        height=320,
+        height=360,
         label="How far off it is",
         elem_id="training_plot",
     )
