@@ -17,7 +17,7 @@ from arena.prompts import JUDGEMENTS
 from finetune.branches import Sample, collate, grouped
 from finetune.reader import Asked
 
-THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+THRESHOLDS = (0.3, 0.35, 0.4, 0.5, 0.6, 0.7)
 """Where the trade-off between answers accepted and near misses refused is told."""
 Features = numpy.ndarray
 """(texts, 2): the verdict's logit; how much likelier the question is after this text than after all single sentences

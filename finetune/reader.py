@@ -162,9 +162,9 @@ class Asked:
     chain: bool = False
 
 
-def exam(records: Sequence[Record]) -> list[Asked]:
-    """Every question of the records, in turn in its first and in its last (the most roundabout) wording, and those that
-    no sentence answers."""
+def exam(records: Sequence[Record], most: int | None = None) -> list[Asked]:
+    """The questions of the records, in turn in their first and in their last (the most roundabout) wording, and those
+    that no sentence answers; `most` of them, spread over all."""
     chance = random.Random(0)
     asked = []
     for record in records:
@@ -174,7 +174,8 @@ def exam(records: Sequence[Record]) -> list[Asked]:
             samples = judging(record, wording, support, chance, everything=True)
             single = [sample.opening[-1]["content"] in alone for sample in samples]
             asked.append(Asked(samples, single, bool(support), len(support) > 1))
-    return asked
+    wanted = min(most or len(asked), len(asked))
+    return [asked[number * len(asked) // wanted] for number in range(wanted)]
 
 
 def quoting_exam(records: Sequence[Record]) -> list[Sample]:
