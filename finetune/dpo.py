@@ -5,7 +5,6 @@ Does not know where the pairs come from (votes.py). Tells, on held-out pairs, wh
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,13 +14,12 @@ import torch
 from datasets import Dataset, disable_progress_bars
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
 from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
 
 from arena.errors import AdapterMismatch, Stopped, WorkspaceError
 from finetune.branches import IGNORED, Sample, collate, grouped
 from finetune.callbacks import Progress, Report, StopOnRequest, log_lines
-from finetune.train import alone, keep_freed_memory
+from finetune.train import alone, checkpoint_of, keep_freed_memory
 from finetune.votes import Row
 
 PAIRS_AT_ONCE = 2
@@ -207,16 +205,9 @@ def _arguments(work: Path, settings: DpoSettings) -> DPOConfig:
 def resumable_dpo(work: Path, adapter: Path, rows: Sequence[Row], settings: DpoSettings) -> str | None:
     """The last checkpoint in `work` if it was made from this adapter with these rows and settings; a foreign one is
     cleared."""
-    mark = work / "run.json"
     run = {
         "settings": asdict(settings),
         "rows": hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16],
         "adapter": hashlib.sha256((adapter / "adapter_model.safetensors").read_bytes()).hexdigest()[:16],
     }
-    last: str | None = get_last_checkpoint(str(work))  # type: ignore[no-untyped-call]
-    if last is not None and mark.is_file() and json.loads(mark.read_text()) == run:
-        return last
-    for checkpoint in work.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
-    mark.write_text(json.dumps(run))
-    return None
+    return checkpoint_of(work, run)

@@ -232,10 +232,16 @@ def alone(work: Path) -> Iterator[None]:
 def resumable(work: Path, settings: TrainingSettings, steps: Sequence[Step]) -> str | None:
     """The last checkpoint in `work` if it was made with these settings, steps and weights of the loss; a foreign one
     is cleared."""
-    mark = work / "run.json"
     rows = hashlib.sha256(repr([tuple(step) for step in steps]).encode()).hexdigest()[:16]
     weights = {"heard": HEARD_WEIGHT, "comparison": COMPARISON_WEIGHT}
     run = {"settings": asdict(settings), "steps": len(steps), "rows": rows, "weights": weights}
+    return checkpoint_of(work, run)
+
+
+def checkpoint_of(work: Path, run: Mapping[str, Any]) -> str | None:
+    """The last checkpoint in `work` if `run.json` there says that it is of this run; else all are cleared, and what is
+    begun is marked as this one."""
+    mark = work / "run.json"
     last: str | None = get_last_checkpoint(str(work))  # type: ignore[no-untyped-call]
     if last is not None and mark.is_file() and json.loads(mark.read_text()) == run:
         return last
