@@ -57,13 +57,15 @@ class AnswerLossTrainer(SFTTrainer):
         labels = inputs["labels"][:, 1:]
         counted = labels != IGNORED
         causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-        hidden = causal.model(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            position_ids=inputs["position_ids"],
-            use_cache=False,
-        ).last_hidden_state[:, :-1]
-        logits = causal.lm_head(hidden[counted]).float()
+        # Accelerate wraps the model's own `forward` alone, which is not called here.
+        with self.accelerator.autocast():
+            hidden = causal.model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                position_ids=inputs["position_ids"],
+                use_cache=False,
+            ).last_hidden_state[:, :-1]
+            logits = causal.lm_head(hidden[counted]).float()
         targets = labels[counted]
         weights = inputs["weights"][:, 1:][counted]
         costs = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
@@ -278,5 +280,6 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
     except OSError:
         return
-    for option, value in ((-3, 1 << 30), (-1, 2**31 - 1), (-2, 1 << 28)):  # mmap and trim thresholds, top pad
+    # No block from mmap, however large (its threshold cannot be set above 32 MB); never trim; grow in large strides.
+    for option, value in ((-4, 0), (-1, 2**31 - 1), (-2, 1 << 28)):
         libc.mallopt(option, value)
