@@ -85,8 +85,11 @@ def reader(
     seed: int = 42,
     base_model: str = "",
     preview: bool = PREVIEW,
+    onward: bool = typer.Option(False, "--onward", help="Train the shipped adapter on, instead of a new one."),
 ) -> None:
     """Train the reader adapter on invented sentences that are in no workspace."""
+    import tempfile
+
     import torch
 
     from finetune.check import quoting_accuracy
@@ -96,7 +99,7 @@ def reader(
     settings = TrainingSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
     records, held_out = split(load_records())
     base, tokenizer = wiring.base(base_model, say)
-    training = reader_steps(records, tokenizer, epochs, seed)
+    training = reader_steps(records, tokenizer, epochs, seed, wiring.alike(records, say))
     if shown(training, tokenizer, preview):
         return
     every = max(1, round(len(training) / epochs / 4))
@@ -105,8 +108,10 @@ def reader(
     def figures(model: Any) -> Figures:
         model.to(torch.bfloat16)  # as it is served, and twice as fast as in full precision
         # Weighed on every other held-out record, measured on the rest.
-        calibration = calibrate(judge(model, tokenizer, exam(held_out[::2], EXAMINED), say))
-        judged = counts(judge(model, tokenizer, exam(held_out[1::2], EXAMINED), say), calibration)
+        with tempfile.TemporaryDirectory() as folder:
+            search = wiring.practice_search(held_out, Path(folder))
+            calibration = calibrate(judge(model, tokenizer, exam(held_out[::2], search, EXAMINED), say))
+            judged = counts(judge(model, tokenizer, exam(held_out[1::2], search, EXAMINED), say), calibration)
         quoted = quoting_accuracy(model, tokenizer, quoting_exam(held_out), say)
         told = {f"judging, {kind}": value for kind, value in judged.items()} | {"quoting, to the letter": quoted}
         files = {"calibration.json": json.dumps(asdict(calibration), indent=2) + "\n"}
@@ -114,8 +119,9 @@ def reader(
 
     purpose = "LoRA adapter that judges whether a sentence answers a question, and quotes the one that does."
     target, work = READER_ROOM / "adapters" / "reader", READER_ROOM / "runs" / "reader"
-    held = reader_steps(held_out[:HELD_OUT_LOSS], tokenizer, 1, 7)
-    _make(target, work, base, training, held, settings, every, purpose, data, figures)
+    held = reader_steps(held_out[:HELD_OUT_LOSS], tokenizer, 1, 7, wiring.alike(held_out, say))
+    began = target if onward else None
+    _make(target, work, base, training, held, settings, every, purpose, data, figures, began)
 
 
 @app.command()
@@ -232,13 +238,14 @@ def _make(
     purpose: str,
     data: str,
     figures: Any,
+    began: Path | None = None,
 ) -> None:
     from finetune.card import card
     from finetune.train import train as run
     from finetune.train import write_adapter
 
     own = wiring.identity(base)
-    model, result = run(base, training, held_out, work, settings, evaluate_every, say)
+    model, result = run(base, training, held_out, work, settings, evaluate_every, say, began)
     measured, files = figures(model)
     told = card(target.name, purpose, own, data, settings, result, measured)
     write_adapter(model, target, own | {"prompt": PROMPT_VERSION}, told, files)

@@ -1,8 +1,9 @@
-"""How well an adapter judges sentences, and how its two signs are weighed.
+"""How well an adapter judges sentences, and how the signs that tell are weighed.
 
-A judged sentence has a verdict (the logit of yes against no) and a likelihood (of the question after the sentence). A
-logistic regression fitted on practice records that were held out of training makes one probability of them; it is
-measured on other held-out records and shipped beside the adapter (`calibration.json`, read in models/judge.py).
+A judged sentence has a verdict (the logit of yes against no), a likelihood (of the question after the sentence), and
+the score that retrieval found it by. A logistic regression makes one probability of them, fitted on what a search
+brings from practice records that were held out of training; it is measured on other held-out records and shipped
+beside the adapter (`calibration.json`, read in models/judge.py).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,8 +21,8 @@ from finetune.reader import Asked
 THRESHOLDS = (0.3, 0.35, 0.4, 0.5, 0.6, 0.7)
 """Where the trade-off between answers accepted and near misses refused is told."""
 Features = numpy.ndarray
-"""(texts, 2): the verdict's logit; how much likelier the question is after this text than after all single sentences
-together (a log-ratio). As models/judge.py has them; a test keeps the two alike."""
+"""(texts, 3): the verdict's logit; how much likelier the question is after this text than after all single sentences
+together (a log-ratio); retrieval's score. As models/judge.py has them; a test keeps the two alike."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ class Calibration:
 
     verdict: float
     likelihood: float
+    retrieval: float
     constant: float
 
     def probabilities(self, features: Features) -> numpy.ndarray:
-        told: numpy.ndarray = 1 / (
-            1 + numpy.exp(-(features @ numpy.array([self.verdict, self.likelihood]) + self.constant))
-        )
+        weights = numpy.array([self.verdict, self.likelihood, self.retrieval])
+        told: numpy.ndarray = 1 / (1 + numpy.exp(-(features @ weights + self.constant)))
         return told
 
 
@@ -58,16 +59,18 @@ def judge(model: Any, tokenizer: Any, asked: Iterable[Asked], report: Callable[[
         read = readings(model, tokenizer, question.samples)
         single = numpy.array(question.single)
         right = numpy.array([sample.answer == JUDGEMENTS[0] for sample in question.samples])
-        judged.append(Judged(compared(read, single), right, single, question.answerable, question.chain))
+        judged.append(
+            Judged(compared(read, single, question.found), right, single, question.answerable, question.chain)
+        )
         if done % 50 == 0:
             report(f"judging: {done} questions")
     return judged
 
 
-def compared(read: numpy.ndarray, single: numpy.ndarray) -> Features:
-    """Features of readings (texts, 2)."""
+def compared(read: numpy.ndarray, single: numpy.ndarray, found: Sequence[float]) -> Features:
+    """Features of readings (texts, 2) of texts found by these scores."""
     ratio = read[:, 1] - numpy.logaddexp.reduce(read[single, 1])
-    return numpy.stack([read[:, 0], ratio], axis=1)
+    return numpy.stack([read[:, 0], ratio, numpy.array(found)], axis=1)
 
 
 def readings(model: Any, tokenizer: Any, samples: Sequence[Sample]) -> numpy.ndarray:
@@ -95,12 +98,11 @@ def readings(model: Any, tokenizer: Any, samples: Sequence[Sample]) -> numpy.nda
 
 
 def calibrate(judged: Sequence[Judged]) -> Calibration:
-    """Fit on every text of these questions; without a penalty, three weights on thousands of texts."""
+    """Fit on every text of these questions; without a penalty, four weights on thousands of texts."""
     features = numpy.concatenate([question.features for question in judged])
     right = numpy.concatenate([question.right for question in judged])
     fitted = LogisticRegression(C=1e6, max_iter=1000).fit(features, right)
-    verdict, likelihood = map(float, fitted.coef_[0])
-    return Calibration(round(verdict, 4), round(likelihood, 4), round(float(fitted.intercept_[0]), 4))
+    return Calibration(*(round(float(weight), 4) for weight in (*fitted.coef_[0], fitted.intercept_[0])))
 
 
 def counts(judged: Sequence[Judged], calibration: Calibration) -> dict[str, tuple[int, int]]:

@@ -5,15 +5,14 @@ monoT5, Nogueira et al. 2020)? In the same prompt, to foresee the question that 
 question is after the sentence ranks sentences too (query likelihood, Ponte and Croft 1998; UPR, Sachan et al. 2022),
 errs elsewhere than the verdict, and every token of a question teaches. And to quote: repeat the sentence that
 answers. Contrast decides whether it learns to read: the same question with the sentence that answers and with those
-of its siblings that look most like it. The records were written by hand.
+that a search brings for it. The records were written by hand.
 """
 
 import json
 import math
 import random
-import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,9 +23,9 @@ from finetune.branches import ChatTokenizer, Group, Sample, grouped
 
 RECORDS = Path(__file__).parent / "practice" / "records.jsonl"
 WRONG, LOOK_ALIKES, OTHERS = 2, 4, 1
-"""Sentences that do not answer, for each that does: so many out of so many that have most words in common with it, and
-so many of the rest, for questions that share no words with their answer."""
-MISSING = 2
+"""Sentences that do not answer, for each that does: so many out of so many that a search brings first for the question,
+and so many of the rest that it brings. They are what a judge is put before, wherever they come from."""
+MISSING = 3
 """Questions without an answer, to a record and epoch."""
 QUOTES, JUDGED = 1, 0.6
 """Questions to quote from, to a record and epoch: copying is learnt quickly. And the share of those with an answer in
@@ -38,6 +37,12 @@ HELD_OUT_EVERY = 12
 generalises."""
 
 
+Alike = Callable[[str], Sequence[str]]
+"""A question -> the sentences of all records that are most like it, the nearest first."""
+Search = Callable[[str], Sequence[tuple[str, float]]]
+"""A question -> the sentences that RAG would put before its judge, each with the score that it was found by."""
+
+
 @dataclass(frozen=True)
 class Record:
     """Sentences about siblings; questions as (indices of the sentences that answer, wordings); near misses."""
@@ -46,6 +51,7 @@ class Record:
     sentences: tuple[str, ...]
     questions: tuple[tuple[tuple[int, ...], tuple[str, ...]], ...]
     missing: tuple[str, ...]
+    topic: str = ""
 
 
 def load_records(path: Path = RECORDS) -> list[Record]:
@@ -55,7 +61,7 @@ def load_records(path: Path = RECORDS) -> list[Record]:
         try:
             row = json.loads(line)
             questions = tuple((tuple(item["support"]), tuple(item["ask"])) for item in row["questions"])
-            record = Record(row["id"], tuple(row["sentences"]), questions, tuple(row["missing"]))
+            record = Record(row["id"], tuple(row["sentences"]), questions, tuple(row["missing"]), row["topic"])
             assert all(0 <= i < len(record.sentences) for support, _ in questions for i in support), "support index"
         except (ValueError, KeyError, AssertionError) as error:
             raise WorkspaceError(f"{path}, line {number}: {error!r}") from None
@@ -70,34 +76,33 @@ def split(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
 
 
 def judging(
-    record: Record, question: str, support: Sequence[int], chance: random.Random, everything: bool = False
+    record: Record, question: str, support: Sequence[int], chance: random.Random, alike: Sequence[str]
 ) -> list[Sample]:
-    """One question before some of the record's sentences, the right one included. `everything`: all of them, and
-    some of the wrong ones in twos."""
+    """One question before the sentences that answer it and some of those that are `alike` and do not."""
     said = record.sentences
-    wanted = words(" ".join([question, *(said[index] for index in support)]))
-    wrong = [index for index in range(len(said)) if index not in support]
-    wrong.sort(key=lambda index: (-len(wanted & words(said[index])), index))
-    pairs = list(pairwise(wrong[: 2 * LOOK_ALIKES]))[::2] if everything else []
-    if not everything:
-        alike, rest = wrong[:LOOK_ALIKES], wrong[LOOK_ALIKES:]
-        wrong = chance.sample(alike, WRONG) + chance.sample(rest, min(OTHERS, len(rest)))
+    answer = [said[index] for index in support]
+    wrong = [text for text in alike if text not in answer]
+    near, rest = wrong[:LOOK_ALIKES], wrong[LOOK_ALIKES:]
+    drawn = chance.sample(near, min(WRONG, len(near))) + chance.sample(rest, min(OTHERS, len(rest)))
     yes, no = JUDGEMENTS
-    shown = [(said[index], no) for index in wrong] + [(f"{said[one]} {said[other]}", no) for one, other in pairs]
-    if len(support) == 1:
-        shown.append((said[support[0]], yes))
+    shown = [(text, no) for text in drawn]
+    if len(answer) == 1:
+        shown.append((answer[0], yes))
     else:
         # What takes two sentences is answered by neither alone, and not by the first with another.
-        shown += [(said[index], no) for index in support]
-        if support:
-            shown.append((" ".join(said[index] for index in support), yes))
-        shown.append((f"{said[support[0] if support else wrong[1]]} {said[wrong[0]]}", no))
+        shown += [(text, no) for text in answer]
+        if answer:
+            shown.append((" ".join(answer), yes))
+        if wrong[1:]:
+            shown.append((f"{answer[0] if answer else wrong[1]} {wrong[0]}", no))
     chance.shuffle(shown)
+    return [_judged(question, text, verdict) for text, verdict in shown]
+
+
+def _judged(question: str, text: str, verdict: str) -> Sample:
     # Only a question that its sentence answers is worth foreseeing; with the other sentences it is to be less likely.
-    return [
-        Sample(tuple(judge_messages(question, text)), verdict, tuple(judge_messages("", text)), verdict == yes)
-        for text, verdict in shown
-    ]
+    opening = tuple(judge_messages("", text))
+    return Sample(tuple(judge_messages(question, text)), verdict, opening, verdict == JUDGEMENTS[0])
 
 
 def quoting(record: Record, chance: random.Random, refuse: float = 0.12, judged: float = JUDGED) -> list[Sample]:
@@ -118,12 +123,9 @@ def quoting(record: Record, chance: random.Random, refuse: float = 0.12, judged:
     return samples
 
 
-def words(text: str) -> set[str]:
-    """Lower-case words, the commonest ones included: they are alike in all siblings."""
-    return set(re.findall(r"\w+", text.lower()))
-
-
-def reader_steps(records: Sequence[Record], tokenizer: ChatTokenizer, epochs: float, seed: int) -> list[list[Group]]:
+def reader_steps(
+    records: Sequence[Record], tokenizer: ChatTokenizer, epochs: float, seed: int, alike: Alike
+) -> list[list[Group]]:
     """All steps of a run in order, each of one record, so that the sentences before a question can be compared. An
     epoch holds one wording of every question (the next epoch the next one), some questions without an answer, and some
     to quote from; a last one may be cut short."""
@@ -135,9 +137,10 @@ def reader_steps(records: Sequence[Record], tokenizer: ChatTokenizer, epochs: fl
         for number, record in order[: round(len(order) * min(1, epochs - epoch))]:
             samples = []
             for place, (support, wordings) in enumerate(record.questions):
-                samples += judging(record, wordings[(number + place + epoch) % len(wordings)], support, chance)
+                question = wordings[(number + place + epoch) % len(wordings)]
+                samples += judging(record, question, support, chance, alike(question))
             for question in chance.sample(record.missing, min(MISSING, len(record.missing))):
-                samples += judging(record, question, (), chance)
+                samples += judging(record, question, (), chance, alike(question))
             groups = by_sentence(samples) + [[sample] for sample in quoting(record, chance)]
             steps.append([grouped(group, tokenizer) for group in groups])
     return steps
@@ -153,29 +156,42 @@ def by_sentence(samples: Sequence[Sample]) -> list[list[Sample]]:
 
 @dataclass(frozen=True)
 class Asked:
-    """All sentences of a record before one question, and some twos: `single` tells which are which. `chain`: it takes
-    two of them."""
+    """What a search brought for one question, then some twos of it: `single` tells which are which, `found` by what
+    score each was found (of two the mean). `chain`: it takes two of them."""
 
     samples: list[Sample]
     single: list[bool]
+    found: list[float]
     answerable: bool
     chain: bool = False
 
 
-def exam(records: Sequence[Record], most: int | None = None) -> list[Asked]:
+def exam(records: Sequence[Record], search: Search, most: int | None = None) -> list[Asked]:
     """The questions of the records, in turn in their first and in their last (the most roundabout) wording, and those
-    that no sentence answers; `most` of them, spread over all."""
-    chance = random.Random(0)
+    that no sentence answers; `most` of them, spread over all. What the search misses is missing here too."""
     asked = []
     for record in records:
-        alone = {judge_messages("", text)[-1]["content"] for text in record.sentences}
         questions = [(wordings[-(number % 2)], support) for number, (support, wordings) in enumerate(record.questions)]
-        for wording, support in [*questions, *((question, ()) for question in record.missing)]:
-            samples = judging(record, wording, support, chance, everything=True)
-            single = [sample.opening[-1]["content"] in alone for sample in samples]
-            asked.append(Asked(samples, single, bool(support), len(support) > 1))
+        asked += [(record, *question) for question in questions]
+        asked += [(record, question, ()) for question in record.missing]
     wanted = min(most or len(asked), len(asked))
-    return [asked[number * len(asked) // wanted] for number in range(wanted)]
+    return [_asked(*asked[number * len(asked) // wanted], search) for number in range(wanted)]
+
+
+def _asked(record: Record, question: str, support: Sequence[int], search: Search) -> Asked:
+    brought = list(search(question))
+    scores = dict(brought)
+    answer = [record.sentences[index] for index in support]
+    wrong = [text for text, _ in brought if text not in answer]
+    twos = list(pairwise(wrong[:LOOK_ALIKES]))[::2]
+    if len(answer) == 2:
+        twos.append((answer[0], answer[1]))
+    yes, no = JUDGEMENTS
+    samples = [_judged(question, text, yes if [text] == answer else no) for text, _ in brought]
+    samples += [_judged(question, " ".join(two), yes if list(two) == answer else no) for two in twos]
+    least = min(scores.values(), default=0.0)
+    found = [score for _, score in brought] + [sum(scores.get(text, least) for text in two) / 2 for two in twos]
+    return Asked(samples, [True] * len(brought) + [False] * len(twos), found, bool(answer), len(answer) > 1)
 
 
 def quoting_exam(records: Sequence[Record]) -> list[Sample]:

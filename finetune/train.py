@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from filelock import FileLock, Timeout
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]
@@ -135,16 +135,18 @@ def train(
     settings: TrainingSettings,
     evaluate_every: int,
     report: Report,
+    began: Path | None = None,
 ) -> tuple[Any, TrainingResult]:
-    """Train a LoRA on `base` and return (PEFT model, result). Checkpoints go to `work`; when it holds one made
-    with the same settings and steps, the run goes on from there with optimiser, scheduler and data order.
+    """Train a LoRA on `base`, a new one or the adapter `began`, and return (PEFT model, result). Checkpoints go to
+    `work`; when it holds one made with the same settings and steps, the run goes on from there with optimiser,
+    scheduler and data order.
 
     Raises:
         Stopped: SIGTERM came; the same call goes on. Call it from the main thread, where signals arrive.
         ArenaError: another run works in the same folder.
     """
     with alone(work):
-        return _train(base, training, held_out, work, settings, evaluate_every, report)
+        return _train(base, training, held_out, work, settings, evaluate_every, report, began)
 
 
 def _train(
@@ -155,6 +157,7 @@ def _train(
     settings: TrainingSettings,
     evaluate_every: int,
     report: Report,
+    began: Path | None,
 ) -> tuple[Any, TrainingResult]:
     keep_freed_memory()
     cuda = torch.cuda.is_available()
@@ -185,17 +188,22 @@ def _train(
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     log = work / "log.jsonl"
-    last = resumable(work, settings, training)
+    last = resumable(work, settings, training, began)
     if last is None:
         log.unlink(missing_ok=True)
     request = StopOnRequest()
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
+    if began is not None:
+        model = PeftModel.from_pretrained(model, str(began), is_trainable=True)
     trainer = AnswerLossTrainer(
-        model=AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True),
+        model=model,
         args=arguments,
         train_dataset=as_dataset(training),
         eval_dataset=as_dataset(held_out),
         data_collator=lambda found: collate([row for step in found for row in packed(as_step(step))], pad),
-        peft_config=LoraConfig(
+        peft_config=None
+        if began
+        else LoraConfig(
             r=settings.rank,
             lora_alpha=settings.alpha,
             lora_dropout=settings.dropout,
@@ -231,12 +239,14 @@ def alone(work: Path) -> Iterator[None]:
         raise ArenaError(f"A training is running in {work} already: wait until it has finished, or stop it.") from None
 
 
-def resumable(work: Path, settings: TrainingSettings, steps: Sequence[Step]) -> str | None:
-    """The last checkpoint in `work` if it was made with these settings, steps and weights of the loss; a foreign one
-    is cleared."""
+def resumable(work: Path, settings: TrainingSettings, steps: Sequence[Step], began: Path | None = None) -> str | None:
+    """The last checkpoint in `work` if it was made with these settings, steps and weights of the loss, from the same
+    beginning; a foreign one is cleared."""
     rows = hashlib.sha256(repr([tuple(step) for step in steps]).encode()).hexdigest()[:16]
     weights = {"heard": HEARD_WEIGHT, "comparison": COMPARISON_WEIGHT}
     run = {"settings": asdict(settings), "steps": len(steps), "rows": rows, "weights": weights}
+    if began is not None:
+        run["began"] = hashlib.sha256((began / "adapter_model.safetensors").read_bytes()).hexdigest()[:16]
     return checkpoint_of(work, run)
 
 

@@ -12,9 +12,12 @@ from typing import Any
 from arena.comparison import Comparison, Vote
 from arena.errors import WorkspaceError
 from arena.prompts import Message
+from finetune.reader import Alike, Record, Search
 from finetune.verify import Passage
 
 Report = Callable[[str], None]
+SEARCHED = 12
+"""Sentences that are most like a practice question: as many as RAG puts before its judge."""
 LONGEST_REPLY = 512
 """Tokens of a local model that writes examples: eight facts in JSON."""
 
@@ -89,6 +92,40 @@ def retriever(workspace: Path, report: Report) -> Callable[[str], Sequence[str]]
 
     index = _index(workspace, report)
     return lambda question: sentences_of(as_documents(index, search(index, question)))
+
+
+def alike(records: Sequence[Record], report: Report) -> Alike:
+    """For each question of these records the sentences of all of them that are nearest to it, by the embedder alone."""
+    from rag.embedder import open_embedder
+
+    embedder = open_embedder()
+    sentences = list(dict.fromkeys(text for record in records for text in record.sentences))
+    questions = [text for record in records for _, wordings in record.questions for text in wordings]
+    questions += [text for record in records for text in record.missing]
+    report(f"embedding {len(sentences)} practice sentences and {len(questions)} questions")
+    near = embedder.encode(questions) @ embedder.encode(sentences).T
+    best = (-near).argsort(axis=1, kind="stable")[:, :SEARCHED]
+    found = {text: [sentences[place] for place in row] for text, row in zip(questions, best, strict=True)}
+    return found.__getitem__
+
+
+def practice_search(records: Sequence[Record], folder: Path) -> Search:
+    """RAG's own search over these records, each of them a document in `folder`, an empty one."""
+    from rag.embedder import open_embedder
+    from rag.index import open_or_build
+    from rag.retrieve import candidates, ranked
+
+    (folder / "documents").mkdir()
+    for record in records:
+        text = "\n\n".join([f"# {record.topic}", *record.sentences])
+        (folder / "documents" / f"{record.id}.md").write_text(text, encoding="utf-8")
+    index = open_or_build(folder, open_embedder())
+
+    def search(question: str) -> list[tuple[str, float]]:
+        found = ranked(index, question)
+        return [(index.sentences[place].text, float(found.scores[place])) for place in candidates(index, found)]
+
+    return search
 
 
 def _index(workspace: Path, report: Report) -> Any:

@@ -2,7 +2,8 @@
 
 One pass tells two things about a sentence, whose errors differ: the verdict of a pointwise reranker (monoT5,
 Nogueira et al. 2020), and how likely the question is after the sentence (query likelihood; UPR, Sachan et al. 2022).
-They are weighed as `calibration.json` beside the adapter says, which training fits on practice records it held out.
+With the score that retrieval found it by they are weighed as `calibration.json` beside the adapter says, which training
+fits on practice records it held out.
 """
 
 import json
@@ -21,21 +22,24 @@ FILE = "calibration.json"
 @dataclass(frozen=True)
 class Calibration:
     """The weights of a logistic regression: of the verdict's logit, of how much likelier the question is after this
-    sentence than after all single sentences judged with it together (a log-ratio), and a constant."""
+    sentence than after all single sentences judged with it together (a log-ratio), of the score that retrieval found
+    it by, and a constant."""
 
     verdict: float = 1.0
     likelihood: float = 0.0
+    retrieval: float = 0.0
     constant: float = 0.0
 
-    def probabilities(self, readings: Sequence[Reading], singles: int | None = None) -> list[float]:
-        """For each reading the probability that it answers; the first `singles` (default: all) are compared with."""
+    def probabilities(self, readings: Sequence[Reading], found: Sequence[float], singles: int) -> list[float]:
+        """For each reading of a text found by these scores the probability that it answers; the first `singles` are
+        compared with."""
         alone = [reading.likelihood for reading in readings[:singles]]
         most = max(alone)
         total = most + math.log(sum(math.exp(likelihood - most) for likelihood in alone))
         return [
-            1 / (1 + math.exp(-min(500, max(-500, self.constant + self.verdict * reading.verdict + share))))
-            for reading in readings
-            for share in [self.likelihood * (reading.likelihood - total)]
+            1 / (1 + math.exp(-min(500, max(-500, self.constant + self.verdict * reading.verdict + others))))
+            for reading, score in zip(readings, found, strict=True)
+            for others in [self.likelihood * (reading.likelihood - total) + self.retrieval * score]
         ]
 
     def as_identity(self) -> dict[str, str]:
@@ -47,14 +51,14 @@ def load_calibration(adapter: Path) -> Calibration:
     """The calibration beside an adapter; the bare verdict where there is none.
 
     Raises:
-        ModelUnavailable: a file that does not hold three numbers.
+        ModelUnavailable: a file that does not hold four numbers.
     """
     path = adapter / FILE
     if not path.is_file():
         return Calibration()
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-        return Calibration(*(float(row[name]) for name in ("verdict", "likelihood", "constant")))
+        return Calibration(*(float(row[name]) for name in ("verdict", "likelihood", "retrieval", "constant")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailable(
             f"The judge's calibration in {path} cannot be read ({error!r}): run `python -m finetune reader` again, or "
@@ -71,11 +75,14 @@ class LocalJudge:
         self._read: dict[tuple[str, str], Reading] = {}
         self.identity = engine.identities[adapter] | self._calibration.as_identity()
 
-    def scores(self, question: str, sentences: Sequence[str], twos: Sequence[str] = ()) -> list[float]:
-        """For each sentence, and then for each two of them in one text, the probability, 0 to 1, that it answers."""
+    def scores(
+        self, question: str, sentences: Sequence[tuple[str, float]], twos: Sequence[tuple[str, float]] = ()
+    ) -> list[float]:
+        """For each sentence, and then for each two of them in one text, all with the score they were found by, the
+        probability, 0 to 1, that it answers."""
         if not sentences:
             return []
-        texts = [*sentences, *twos]
+        texts = [text for text, _ in (*sentences, *twos)]
         # Judged again with twos, the single sentences are not read again.
         known = {key: reading for key, reading in self._read.items() if key[0] == question}
         fresh = [text for text in dict.fromkeys(texts) if (question, text) not in known]
@@ -85,4 +92,5 @@ class LocalJudge:
             readings = self._engine.read(conversations, openings, JUDGEMENTS, self._adapter)
             known |= {(question, text): reading for text, reading in zip(fresh, readings, strict=True)}
         self._read = known
-        return self._calibration.probabilities([known[question, text] for text in texts], len(sentences))
+        found = [score for _, score in (*sentences, *twos)]
+        return self._calibration.probabilities([known[question, text] for text in texts], found, len(sentences))

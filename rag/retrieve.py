@@ -17,7 +17,7 @@ from langchain_core.retrievers import BaseRetriever
 from arena.scoring import normalised
 from rag.index import Index
 
-SEARCH_VERSION = "2"
+SEARCH_VERSION = "3"
 """Raise it when the same index would find something else: it is in every answer's identity."""
 DENSE_CANDIDATES = 1000
 """How many passages FAISS is asked for; those further away count as not alike at all."""
@@ -52,9 +52,23 @@ class Judge(Protocol):
         """What is needed to get the same judge again."""
         ...
 
-    def scores(self, question: str, sentences: Sequence[str], twos: Sequence[str] = ()) -> Sequence[float]:
-        """For each sentence, and then for each two of them in one text, the probability, 0 to 1, that it answers."""
+    def scores(
+        self, question: str, sentences: Sequence[tuple[str, float]], twos: Sequence[tuple[str, float]] = ()
+    ) -> Sequence[float]:
+        """For each sentence, and then for each two of them in one text, all with the score they were found by, the
+        probability, 0 to 1, that it answers."""
         ...
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Before anybody judges: places of `passages` and of those `sentences` that may be chosen, best first; of every
+    sentence of the index its score and its nearness to the question alone."""
+
+    passages: tuple[int, ...]
+    sentences: tuple[int, ...]
+    scores: numpy.ndarray
+    near: numpy.ndarray
 
 
 def search(index: Index, question: str, judge: Judge | None = None) -> Found:
@@ -63,18 +77,10 @@ def search(index: Index, question: str, judge: Judge | None = None) -> Found:
     decide."""
     if not index.chunks:
         return Found((), (), ())
-    settings = index.settings
-    query = index.embedder.encode([question])
-    fused, words = passage_scores(index, question, query)
-    passages = numpy.argsort(-fused, kind="stable")[: settings.passages]
-    near = index.sentence_vectors @ query[0]
-    scores = sentence_scores(index, question, near, words)
-    parents = numpy.array([sentence.chunk for sentence in index.sentences])
-    allowed = numpy.isin(parents, passages)
-    allowed[numpy.argsort(-near)[: settings.sentences * NEAREST_PER_SENTENCE]] = True
-    order = [int(place) for place in numpy.argsort(-scores, kind="stable") if allowed[place]]
+    settings, found = index.settings, ranked(index, question)
     if judge is not None:
-        return Found(tuple(map(int, passages)), *_judged(index, question, order, near, judge))
+        return Found(found.passages, *_judged(index, question, found, judge))
+    order, scores = found.sentences, found.scores
     bridges = min(settings.bridges, settings.sentences - 1)
     chosen = _different(index, order, settings.sentences - bridges)
     if bridges:
@@ -84,27 +90,48 @@ def search(index: Index, question: str, judge: Judge | None = None) -> Found:
         following = [*chosen, *map(int, numpy.argsort(-linked, kind="stable"))]
         chosen = _different(index, following, settings.sentences)
     # Bridges come last: what they score by themselves says little about their use.
-    return Found(tuple(map(int, passages)), tuple(chosen), tuple(float(scores[place]) for place in chosen))
+    return Found(found.passages, tuple(chosen), tuple(float(scores[place]) for place in chosen))
 
 
-def _judged(
-    index: Index, question: str, order: Sequence[int], near: numpy.ndarray, judge: Judge
-) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """The best of the candidates by the judge's scores. When none satisfies, two together may."""
+def ranked(index: Index, question: str) -> Ranked:
+    """What meaning and words bring for the question. Costs one embedding."""
     settings = index.settings
-    singles = _different(index, order, settings.candidates)
-    texts = [index.sentences[place].text for place in singles]
+    query = index.embedder.encode([question])
+    fused, words = passage_scores(index, question, query)
+    passages = numpy.argsort(-fused, kind="stable")[: settings.passages]
+    near = index.sentence_vectors @ query[0]
+    scores = sentence_scores(index, question, near, words)
+    parents = numpy.array([sentence.chunk for sentence in index.sentences])
+    allowed = numpy.isin(parents, passages)
+    allowed[numpy.argsort(-near)[: settings.sentences * NEAREST_PER_SENTENCE]] = True
+    order = tuple(int(place) for place in numpy.argsort(-scores, kind="stable") if allowed[place])
+    return Ranked(tuple(map(int, passages)), order, scores, near)
+
+
+def candidates(index: Index, found: Ranked) -> list[int]:
+    """The sentences that are put before a judge, best first."""
+    return _different(index, found.sentences, index.settings.candidates)
+
+
+def _judged(index: Index, question: str, found: Ranked, judge: Judge) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """The best of the candidates by the judge's scores. When none satisfies, two together may."""
+    settings, singles = index.settings, candidates(index, found)
+    texts = [(index.sentences[place].text, float(found.scores[place])) for place in singles]
     scores = list(map(float, judge.scores(question, texts)))
-    twos = _linked(index, question, singles, near) if settings.bridges and max(scores) < settings.judged_below else []
+    pairs = settings.bridges and max(scores) < settings.judged_below
+    twos = _linked(index, question, singles, found.near) if pairs else []
     if twos:
-        joined = [" ".join(index.sentences[place].text for place in places) for places in twos]
+        joined = [
+            (" ".join(index.sentences[place].text for place in two), float(numpy.mean(found.scores[list(two)])))
+            for two in twos
+        ]
         # With the single ones again: a judge compares with them.
         told = list(map(float, judge.scores(question, texts, joined)))[len(texts) :]
         best = max(range(len(twos)), key=told.__getitem__)
         if told[best] >= settings.judged_below:
             return twos[best], (told[best],) * len(twos[best])
-    ranked = sorted(range(len(singles)), key=lambda number: -scores[number])[: settings.judged_sentences]
-    return tuple(singles[number] for number in ranked), tuple(scores[number] for number in ranked)
+    order = sorted(range(len(singles)), key=lambda number: -scores[number])[: settings.judged_sentences]
+    return tuple(singles[number] for number in order), tuple(scores[number] for number in order)
 
 
 def _linked(index: Index, question: str, singles: Sequence[int], near: numpy.ndarray) -> list[tuple[int, ...]]:

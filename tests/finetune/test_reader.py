@@ -17,6 +17,17 @@ from models.engine import Engine, Reading
 
 DEMO = Path(__file__).parents[2] / "demo"
 YES, NO = JUDGEMENTS
+
+
+def search(question: str) -> list[tuple[str, float]]:
+    """Everything of the one record, the first sentence best."""
+    return [(text, 1.0 - number / 10) for number, text in enumerate(RECORD.sentences)]
+
+
+def alike(question: str) -> list[str]:
+    return [text for text, _ in search(question)]
+
+
 RECORD = Record(
     "ferries",
     ("The Blue Line costs 3 crowns.", "The Red Line costs 4 crowns.", "Odo leads the Red Line.", "It rains in May.")
@@ -66,27 +77,30 @@ def test_held_out_records_are_never_trained_on() -> None:
     assert not {record.id for record in training} & {record.id for record in held_out}
 
 
-def test_a_question_is_judged_against_the_sentences_most_like_its_answer() -> None:
-    alike, rest = set[str](), set[str]()
-    for seed in range(20):
-        told = verdict(judging(RECORD, "What is the fare on the Blue Line?", (0,), random.Random(seed)))
+def test_a_question_is_judged_against_what_a_search_brings_the_first_more_often() -> None:
+    near, rest = set[str](), set[str]()
+    brought = [*RECORD.sentences, "A ferry of another record."]
+    for seed in range(40):
+        told = verdict(judging(RECORD, "What is the fare on the Blue Line?", (0,), random.Random(seed), brought))
         assert told.pop("The Blue Line costs 3 crowns.") == YES
         assert set(told.values()) == {NO}
-        *two, other = sorted(told, key=lambda text: "Line" not in text)
-        alike, rest = alike | set(two), rest | {other}
-    assert alike == {text for text in RECORD.sentences[1:] if "Line" in text}
-    assert rest == {text for text in RECORD.sentences if "Line" not in text}
+        *two, other = sorted(told, key=brought.index)
+        near, rest = near | set(two), rest | {other}
+    assert near == set(RECORD.sentences[1:5])
+    assert rest == {RECORD.sentences[5], "A ferry of another record."}
 
 
 def test_what_takes_two_sentences_is_answered_by_neither_alone() -> None:
-    told = verdict(judging(RECORD, "Who leads the line at 4 crowns?", (1, 2), random.Random(1)))
+    told = verdict(judging(RECORD, "Who leads the line at 4 crowns?", (1, 2), random.Random(1), alike("")))
     assert told["The Red Line costs 4 crowns. Odo leads the Red Line."] == YES
     assert told["The Red Line costs 4 crowns."] == told["Odo leads the Red Line."] == NO
     assert list(told.values()).count(YES) == 1
 
 
 def test_nothing_answers_what_the_record_does_not_say() -> None:
-    assert set(verdict(judging(RECORD, "What does the Green Line cost?", (), random.Random(1))).values()) == {NO}
+    assert set(
+        verdict(judging(RECORD, "What does the Green Line cost?", (), random.Random(1), alike(""))).values()
+    ) == {NO}
 
 
 def test_quotes_are_sentences_of_the_prompt_or_a_refusal() -> None:
@@ -100,21 +114,30 @@ def test_quotes_are_sentences_of_the_prompt_or_a_refusal() -> None:
         assert all(f"- {sentence}" in shown for sentence in held)
 
 
-def test_the_exam_puts_every_sentence_before_the_question() -> None:
-    asked = exam([RECORD])
+def test_the_exam_puts_what_a_search_brings_before_the_question() -> None:
+    asked = exam([RECORD], search)
     assert [(item.answerable, item.chain) for item in asked] == [(True, False), (True, True), (False, False)]
+    scores = dict(search(""))
     for item in asked:
-        found = [text in RECORD.sentences for text in verdict(item.samples)]
-        assert found == item.single and not all(found)
-    assert all(set(RECORD.sentences) <= set(verdict(item.samples)) for item in asked)
+        texts = list(verdict(item.samples))
+        assert [text in RECORD.sentences for text in texts] == item.single and not all(item.single)
+        assert item.found[: len(scores)] == [scores[text] for text in texts[: len(scores)]]
     assert [list(verdict(item.samples).values()).count(YES) for item in asked] == [1, 1, 0]
+    # Of two sentences the mean.
+    chain = dict(zip(verdict(asked[1].samples), asked[1].found, strict=True))
+    assert chain["The Red Line costs 4 crowns. Odo leads the Red Line."] == pytest.approx(0.85)
+
+
+def test_what_the_search_missed_cannot_be_right() -> None:
+    item = exam([RECORD], lambda question: search(question)[3:])[0]
+    assert item.answerable and YES not in verdict(item.samples).values()
 
 
 def test_a_sentence_is_read_as_the_model_reads_it_alone(tiny_model: Path, tokenizer: Any) -> None:
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
-    samples = exam([RECORD])[0].samples
+    samples = exam([RECORD], search)[0].samples
     together = readings(model, tokenizer, samples)
     alone = numpy.concatenate([readings(model, tokenizer, [sample]) for sample in samples])
     assert together == pytest.approx(alone, abs=0.5, rel=2e-2)  # bf16: likelihoods are sums over a hundred bytes
@@ -142,14 +165,14 @@ def test_training_and_serving_weigh_the_same() -> None:
     from models import judge
 
     read = numpy.array([(2.0, -30.0), (-1.0, -28.5), (0.5, -29.0)])
-    fitted = Calibration(0.7, 1.3, -2.0)
+    fitted, found = Calibration(0.7, 1.3, 0.9, -2.0), (0.4, 0.3, 0.35)
     served = judge.Calibration(**json.loads(json.dumps(asdict(fitted))))
-    chances = served.probabilities([Reading(*map(float, row)) for row in read], 2)
-    assert fitted.probabilities(compared(read, numpy.array([True, True, False]))) == pytest.approx(chances)
+    chances = served.probabilities([Reading(*map(float, row)) for row in read], found, 2)
+    assert fitted.probabilities(compared(read, numpy.array([True, True, False]), found)) == pytest.approx(chances)
 
 
 def test_only_a_question_that_its_sentence_answers_is_foreseen() -> None:
-    samples = judging(RECORD, "What is the fare on the Blue Line?", (0,), random.Random(1))
+    samples = judging(RECORD, "What is the fare on the Blue Line?", (0,), random.Random(1), alike(""))
     assert [sample.taught for sample in samples] == [sample.answer == YES for sample in samples]
     assert all(sample.opening for sample in samples)  # the others are compared with it
 
@@ -158,7 +181,7 @@ def judged(features: list[tuple[float, float]], right: int | None, chain: bool =
     """With a chain the last of the texts is of two sentences."""
     answers = numpy.array([number == right for number in range(len(features))])
     single = numpy.array([not chain or number < len(features) - 1 for number in range(len(features))])
-    return Judged(numpy.array(features), answers, single, right is not None, chain)
+    return Judged(numpy.array([(*row, 0.0) for row in features]), answers, single, right is not None, chain)
 
 
 def test_calibration_finds_which_sign_tells_right_from_wrong() -> None:
@@ -182,7 +205,7 @@ def test_what_is_accepted_and_refused_is_counted_by_hand() -> None:
         judged([(0.2, 0.0), (-1.0, 0.0)], None),  # the best at 0.55
         judged([(0.2, 0.0), (3.0, 0.0)], 1, chain=True),  # 0.55 and, of two, 0.95
     ]
-    told = counts(asked, Calibration(verdict=1.0, likelihood=0.0, constant=0.0))
+    told = counts(asked, Calibration(verdict=1.0, likelihood=0.0, retrieval=0.0, constant=0.0))
     assert told["right sentence first"] == (1, 2) and told["right two sentences first"] == (1, 1)
     assert told["right sentence accepted at 0.5"] == told["right sentence accepted at 0.7"] == (1, 2)
     # A single sentence that passes keeps the two from being looked at.
@@ -192,16 +215,21 @@ def test_what_is_accepted_and_refused_is_counted_by_hand() -> None:
 
 
 def test_questions_about_one_sentence_share_a_row() -> None:
-    samples = [sample for item in exam([RECORD]) for sample in item.samples]
+    samples = [sample for item in exam([RECORD], search) for sample in item.samples]
     for row in by_sentence(samples):
         assert len(verdict(row)) == 1 and len(row) <= 8
     assert sum(map(len, by_sentence(samples))) == len(samples)
 
 
+def questions(record: Record) -> list[str]:
+    return [*(text for _, wordings in record.questions for text in wordings), *record.missing]
+
+
 def test_a_step_holds_one_record_and_every_sentence_of_a_question_is_in_it(tokenizer: Any) -> None:
     records = load_records()[:6]
-    steps = reader_steps(records, tokenizer, 1, 3)
-    assert len(steps) == len(records) and len(reader_steps(records, tokenizer, 1.5, 3)) == 9
+    own = {text: record.sentences for record in records for text in questions(record)}.__getitem__
+    steps = reader_steps(records, tokenizer, 1, 3, own)
+    assert len(steps) == len(records) and len(reader_steps(records, tokenizer, 1.5, 3, own)) == 9
     for step in steps:
         text = "".join(tokenizer.decode([*group.prefix, *group.branches[0].prompt]) for group in step)
         assert sum(any(sentence in text for sentence in record.sentences) for record in records) == 1
@@ -213,5 +241,6 @@ def test_a_step_holds_one_record_and_every_sentence_of_a_question_is_in_it(token
 
 def test_reader_steps_are_the_same_for_the_same_seed(tokenizer: Any) -> None:
     records = load_records()[:4]
-    assert reader_steps(records, tokenizer, 1, 3) == reader_steps(records, tokenizer, 1, 3)
-    assert reader_steps(records, tokenizer, 1, 3) != reader_steps(records, tokenizer, 1, 4)
+    own = {text: record.sentences for record in records for text in questions(record)}.__getitem__
+    assert reader_steps(records, tokenizer, 1, 3, own) == reader_steps(records, tokenizer, 1, 3, own)
+    assert reader_steps(records, tokenizer, 1, 3, own) != reader_steps(records, tokenizer, 1, 4, own)

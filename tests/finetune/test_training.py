@@ -243,6 +243,55 @@ def test_an_adapter_is_written_whole_and_changes_the_answers(tokenizer: Any, tmp
     assert engine.answer_batch([messages], "base") != ["Me."]
 
 
+def test_training_may_go_on_from_an_adapter(tiny_model: Path, tokenizer: Any, tmp_path: Path) -> None:
+    settings = TrainingSettings(epochs=5, rank=4, alpha=8, learning_rate=1e-2)
+    training = steps([Sample(tuple(closed_book_messages("Who?")), "Me.")], tokenizer, 5, 1)
+    model, _ = train(tiny_model, training, training[:1], tmp_path / "one", settings, 100, lambda text: None)
+    begun = {name: value.detach().clone() for name, value in model.named_parameters() if "lora_" in name}
+    target = tmp_path / "adapter"
+    write_adapter(model, target, {"base_model": "tiny"}, "card")
+    still = replace(settings, learning_rate=0.0)
+    silent: Any = lambda text: None  # noqa: E731
+    again, _ = train(tiny_model, training, training[:1], tmp_path / "two", still, 100, silent, target)
+    kept = {name: value.detach() for name, value in again.named_parameters() if "lora_" in name}
+    assert kept.keys() == begun.keys() and all(
+        value.requires_grad for name, value in again.named_parameters() if "lora_" in name
+    )
+    assert all(torch.allclose(kept[name], begun[name], atol=1e-2, rtol=1e-2) for name in begun)  # written in bf16
+    assert any(value.abs().sum() > 0 for name, value in kept.items() if "lora_B" in name)
+    # Begun elsewhere it is another run.
+    assert resumable(tmp_path / "two", still, training, target) is not None
+    assert resumable(tmp_path / "two", still, training) is None
+
+
+def test_what_is_computed_for_the_loss_is_computed_in_bf16_where_the_run_is(
+    tiny_model: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        pytest.skip("This processor has no bf16.")
+    from finetune.train import AnswerLossTrainer
+
+    seen: set[torch.dtype] = set()
+    inside = torch.nn.functional.linear
+
+    def linear(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        out = inside(states, weight, bias)
+        seen.add(out.dtype)
+        return out
+
+    compute = AnswerLossTrainer.compute_loss
+
+    def watched(self: Any, *given: Any, **named: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.nn.functional, "linear", linear)
+            return compute(self, *given, **named)
+
+    monkeypatch.setattr(AnswerLossTrainer, "compute_loss", watched)
+    training = steps([Sample(tuple(closed_book_messages("Who?")), "Me.")], tokenizer, 1, 1)
+    train(tiny_model, training, training[:1], tmp_path, TrainingSettings(rank=4), 100, lambda text: None)
+    assert seen == {torch.bfloat16}
+
+
 def test_a_malformed_question_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "questions.jsonl"
     path.write_text(

@@ -71,7 +71,7 @@ def test_the_chat_model_counts_with_its_own_tokenizer(engine: Engine) -> None:
 
 
 def test_chances_are_those_of_each_prompt_alone(engine: Engine) -> None:
-    sentences = ["It rains.", "Ann came in May, by the last boat.", "No."]
+    sentences = [("It rains.", 0.3), ("Ann came in May, by the last boat.", 0.5), ("No.", 0.1)]
     together = LocalJudge(engine, "base").scores("Who came?", sentences)
     alone = [LocalJudge(engine, "base").scores("Who came?", [sentence])[0] for sentence in sentences]
     assert together == pytest.approx(alone, abs=0.02)  # bf16
@@ -81,27 +81,30 @@ def test_chances_are_those_of_each_prompt_alone(engine: Engine) -> None:
 def test_both_signs_are_weighed_as_the_calibration_says() -> None:
     readings = [Reading(2.0, -10.0), Reading(-1.0, -10.0 + math.log(3))]
     # Shares of the likelihood: 1/4 and 3/4. By hand: 0.5 * 2 + 2 * ln(1/4) + 1, and 0.5 * -1 + 2 * ln(3/4) + 1.
-    told = Calibration(verdict=0.5, likelihood=2.0, constant=1.0).probabilities(readings)
+    told = Calibration(verdict=0.5, likelihood=2.0, constant=1.0).probabilities(readings, (0.4, 0.1), 2)
     assert told == pytest.approx([1 / (1 + math.exp(0.7726)), 1 / (1 + math.exp(0.0754))], abs=1e-4)
     # What is not among the single ones is compared with them, not they with it.
     three = [*readings, Reading(0.0, -10.0 + math.log(8))]
-    told = Calibration(verdict=0.0, likelihood=1.0).probabilities(three, 2)
+    told = Calibration(verdict=0.0, likelihood=1.0).probabilities(three, (0.4, 0.1, 0.2), 2)
     assert told == pytest.approx([1 / 5, 3 / 7, 2 / 3], abs=1e-4)  # odds 1/4, 3/4 and 8/4
-    assert Calibration().probabilities(readings) == pytest.approx([1 / (1 + math.exp(-2)), 1 / (1 + math.exp(1))])
+    told = Calibration().probabilities(readings, (0.4, 0.1), 2)
+    assert told == pytest.approx([1 / (1 + math.exp(-2)), 1 / (1 + math.exp(1))])
+    told = Calibration(verdict=0.0, retrieval=5.0, constant=-1.0).probabilities(readings, (0.4, 0.1), 2)
+    assert told == pytest.approx([1 / (1 + math.exp(-1)), 1 / (1 + math.exp(0.5))])
 
 
 def test_a_calibration_is_read_from_beside_the_adapter_and_a_broken_one_is_named(tmp_path: Path) -> None:
     assert load_calibration(tmp_path) == Calibration()
     path = tmp_path / "calibration.json"
-    path.write_text('{"verdict": 1, "likelihood": 0.5, "constant": -2}')
-    assert load_calibration(tmp_path) == Calibration(1.0, 0.5, -2.0)
+    path.write_text('{"verdict": 1, "likelihood": 0.5, "retrieval": 3, "constant": -2}')
+    assert load_calibration(tmp_path) == Calibration(1.0, 0.5, 3.0, -2.0)
     path.write_text('{"verdict": "high"}')
     with pytest.raises(ModelUnavailable, match="finetune reader"):
         load_calibration(tmp_path)
 
 
 def test_a_judge_tells_its_adapter_and_its_weights(engine: Engine) -> None:
-    told = LocalJudge(engine, "base", Calibration(1.0, 0.5, -2.0)).identity
+    told = LocalJudge(engine, "base", Calibration(1.0, 0.5, 3.0, -2.0)).identity
     assert told["calibration_likelihood"] == "0.5" and told["base_fingerprint"]
 
 
@@ -171,7 +174,7 @@ def test_single_sentences_are_read_once_however_often_they_are_judged(engine: En
 
     counting: Any = Counting()
     judge = LocalJudge(counting, "base")
-    sentences, twos = ["It rains.", "Ann came in May."], ["It rains. Ann came in May."]
+    sentences, twos = [("It rains.", 0.3), ("Ann came in May.", 0.5)], [("It rains. Ann came in May.", 0.4)]
     alone = judge.scores("Who came?", sentences)
     again = judge.scores("Who came?", sentences, twos)
     assert again[:2] == alone and len(again) == 3

@@ -133,7 +133,9 @@ class ScriptedJudge:
         self.asked: list[list[str]] = []
         self.identity = {"adapter": "scripted"}
 
-    def scores(self, question: str, sentences: Sequence[str], twos: Sequence[str] = ()) -> list[float]:
-        texts = [*sentences, *twos]
+    def scores(
+        self, question: str, sentences: Sequence[tuple[str, float]], twos: Sequence[tuple[str, float]] = ()
+    ) -> list[float]:
+        texts = [text for text, _ in (*sentences, *twos)]
         self.asked.append(texts)
         return [next((score for phrase, score in self.likes.items() if phrase in text), 0.1) for text in texts]
