@@ -23,7 +23,7 @@ from rag.lexical import Lexicon
 from rag.sections import Chunk, split_document
 from rag.settings import Settings
 
-FORMAT = "1"
+FORMAT = "2"
 """Raise it when parsing, splitting or what is embedded changes, so that old indexes are rebuilt."""
 ENCODE_AT_ONCE = 64
 

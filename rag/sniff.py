@@ -3,12 +3,17 @@
 import codecs
 import re
 
+from rag.archives import open_zip, read_entry
 from rag.blocks import Unreadable
+
+ZIP = "a zip archive"
+OLD_OFFICE = "an old or encrypted Office file"
 
 MAGIC = {
     b"%PDF-": "a PDF",
-    b"PK\x03\x04": "a zip archive or Office file",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old or encrypted Office file",
+    b"PK\x03\x04": ZIP,
+    b"PK\x05\x06": ZIP,
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": OLD_OFFICE,
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
     b"GIF8": "a GIF image",
@@ -18,7 +23,16 @@ MAGIC = {
     b"{\\rtf": "an RTF file",
     b"SQLite format 3": "a database",
 }
-WANTED = {".pdf": "a PDF", ".docx": "a zip archive or Office file"}
+WANTED = {
+    ".pdf": "a PDF",
+    ".docx": "a Word document",
+    ".pptx": "a PowerPoint presentation",
+    ".xlsx": "an Excel workbook",
+    ".epub": "an EPUB book",
+    ".zip": ZIP,
+}
+OFFICE = {"word/": WANTED[".docx"], "ppt/": WANTED[".pptx"], "xl/": WANTED[".xlsx"]}
+OLDER = {".docx": ".doc", ".pptx": ".ppt", ".xlsx": ".xls"}
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -31,11 +45,33 @@ FOREIGN_SHARE = 0.3
 
 
 def what_it_is(data: bytes) -> str | None:
-    """The kind of file its first bytes tell, None for text or unknown."""
+    """The kind of file its first bytes tell, None for text or unknown. Of a zip file, what is in it.
+
+    Raises:
+        Unreadable: a zip file that cannot be opened, or unpacks to too much.
+    """
     # A PDF may have up to 1,024 bytes before its header (ISO 32000, annex H).
     if b"%PDF-" in data[:1024] and b"\x00" not in data[: data.index(b"%PDF-")]:
         return MAGIC[b"%PDF-"] if data.lstrip()[:5] == b"%PDF-" else None
-    return next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), None)
+    kind = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), None)
+    return _packed(data) if kind == ZIP else kind
+
+
+def _packed(data: bytes) -> str:
+    """Office files and books are zip files; the names of their parts tell them apart."""
+    with open_zip(data) as archive:
+        names = archive.namelist()
+        if "META-INF/container.xml" in names and "META-INF/MANIFEST.MF" not in names:
+            return WANTED[".epub"]
+        if "mimetype" in names and archive.getinfo("mimetype").file_size < 200:
+            declared = read_entry(archive, "mimetype")
+            if b"opendocument" in declared:
+                return "an OpenDocument file"
+            if b"epub" in declared:
+                return WANTED[".epub"]
+    if "[Content_Types].xml" not in names:
+        return ZIP
+    return next((kind for part, kind in OFFICE.items() if any(name.startswith(part) for name in names)), ZIP)
 
 
 def check_content(ending: str, data: bytes) -> None:
@@ -43,19 +79,19 @@ def check_content(ending: str, data: bytes) -> None:
     if not data.strip(b" \t\r\n\x0b\x0c\x00"):
         raise Unreadable("empty")
     found = what_it_is(data)
-    wanted = WANTED.get(ending)
-    if wanted is not None and found != wanted:
+    if found != WANTED.get(ending):
         raise Unreadable(_not_that(ending, found))
-    if wanted is None and found is not None:
-        raise Unreadable(_not_that(ending, found))
-    if ending in (".txt", ".md") and re.match(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype html|html[\s>])", data, re.I):
+    page = re.match(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype html|html[\s>])", data, re.I)
+    if page and ending in (".txt", ".md", ".csv", ".tsv"):
         raise Unreadable(f"misnamed: ends in {ending} but is an HTML page; rename it to .html")
 
 
 def _not_that(ending: str, found: str | None) -> str:
-    if ending == ".docx" and found == "an old or encrypted Office file":
-        return "encrypted, or an old .doc file named .docx: remove the password or save it as .docx"
-    return f"misnamed: ends in {ending} but is {found or 'something else'}; give it its own ending"
+    if found == OLD_OFFICE and ending in OLDER:
+        old = OLDER[ending]
+        return f"encrypted, or an old {old} file named {ending}: remove the password or save it as {ending}"
+    own = next((f"rename it to {name}" for name, kind in WANTED.items() if kind == found), "give it its own ending")
+    return f"misnamed: ends in {ending} but is {found or 'something else'}; {own}"
 
 
 def decoded(data: bytes, declared: str | None = None) -> str:

@@ -90,7 +90,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut.pdf": (lambda path: path.write_bytes(b"%PDF-1.7\n and no more"), "damaged"),
     "russian.txt": (lambda path: path.write_bytes("Лампа весит девять килограммов.".encode("cp1251")), "neither UTF-8"),
     "utf16.txt": (lambda path: path.write_bytes("no mark".encode("utf-16-le")), "without a byte-order mark"),
-    "table.xlsx": (lambda path: path.write_bytes(b"PK\x03\x04"), "unsupported ending '.xlsx'"),
+    "table.ods": (lambda path: path.write_bytes(b"PK\x03\x04"), "unsupported ending '.ods'"),
     "nothing.html": (lambda path: path.write_text("<html><nav>Home</nav></html>"), "no text in it"),
     "nested.html": (lambda path: path.write_text("<div>" * 5000 + "deep"), "damaged"),
     "charset.html": (lambda path: path.write_bytes(b'<meta charset="undefined"><p>caf\xe9 \x9d</p>'), "damaged"),
