@@ -10,7 +10,7 @@ from arena.errors import WorkspaceError
 
 Settings = TypeVar("Settings")
 
-TABLES = {"name", "base_model", "embedder", "database", "examples", "rag", "generation", "adapters"}
+TABLES = {"name", "base_model", "embedder", "database", "examples", "rag", "generation", "adapters", "training"}
 
 TEMPLATE = """# Settings of this workspace; what is not named keeps its default.
 name = "{name}"
@@ -95,7 +95,8 @@ def settings_from(kind: type[Settings], table: str, values: Mapping[str, Any]) -
         if name not in known:
             raise WorkspaceError(f"workspace.toml: {table}.{name} is not a setting; there are {', '.join(known)}.")
         wanted = type(known[name])
-        if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
+        fits = isinstance(value, (int, float) if wanted is float else wanted)
+        if isinstance(value, bool) != (wanted is bool) or not fits:  # True is an int, too
             raise WorkspaceError(f"workspace.toml: {table}.{name} is {value!r}; it must be of type {wanted.__name__}.")
     return kind(**values)
 

@@ -1,6 +1,7 @@
 """What a training run tells while it goes on, and how it is asked to end. For any of transformers' trainers."""
 
 import json
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -8,9 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
 from transformers import TrainerCallback
 
 Report = Callable[[str], None]
+
+
+def processes() -> PartialState:
+    """Those that `accelerate launch` started for this run, and which of them this is; without it there is one."""
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
 class Progress(TrainerCallback):
@@ -70,13 +79,45 @@ class StopOnRequest(TrainerCallback):
         self.asked = True
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if processes().num_processes > 1:  # the signal reaches each at another moment; all must leave at one step
+            self.asked = any(gather_object([self.asked]))
         if self.asked:
             control.should_training_stop = control.should_save = True
             control.should_evaluate = False
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.asked:
+        if self.asked and processes().num_processes == 1:  # else the others would wait for this one's share
             raise EvaluationLeft
+
+
+class Patience(TrainerCallback):
+    """Ends a run after so many evaluations without a lower held-out loss, and keeps the checkpoint of the lowest.
+
+    What it knows is in the trainer's state, and so in every checkpoint: a run that was killed goes on with the same
+    count. transformers' EarlyStoppingCallback would need load_best_model_at_end, and with it as many steps between two
+    checkpoints as between two evaluations. 0 evaluations: does nothing.
+    """
+
+    def __init__(self, evaluations: int, report: Report) -> None:
+        self.evaluations, self.report = evaluations, report
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if not self.evaluations:
+            return
+        losses = [line["eval_loss"] for line in state.log_history if "eval_loss" in line]
+        lowest = min(range(len(losses)), key=lambda place: losses[place] if math.isfinite(losses[place]) else math.inf)
+        waited = len(losses) - 1 - lowest
+        if waited == 0:
+            # The trainer never clears the checkpoint of this step.
+            state.best_global_step, control.should_save = state.global_step, True
+        elif waited >= self.evaluations and state.global_step < state.max_steps:
+            # No checkpoint here: resumed from it, the run would go past its end.
+            control.should_training_stop, control.should_save = True, False
+            state.max_steps = state.global_step  # for those who read the log: nothing is missing
+            self.report(
+                f"Ended at step {state.global_step}: no lower loss on held-out wording in {waited} evaluations. "
+                f"The weights of step {state.best_global_step} are kept."
+            )
 
 
 def log_lines(log: Path) -> list[dict[str, Any]]:

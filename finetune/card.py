@@ -8,6 +8,8 @@ from finetune.dpo import DpoResult, DpoSettings
 from finetune.settings import TrainingSettings
 from finetune.train import TrainingResult
 
+TABLE = ("| what | right | asked | share |", "|---|---|---|---|")
+
 
 def card(
     title: str,
@@ -22,7 +24,8 @@ def card(
     lines = [
         *_opening(title, purpose, identity, "sft", figures),
         f"Training: {result.steps} steps, {result.tokens:,} tokens, "
-        f"{result.seconds / 60:.0f} minutes on {result.device}.",
+        f"{result.seconds / 60:.0f} minutes on {result.device}. Computed in {result.precision}.",
+        *([f"Kept: the weights of step {result.kept}."] if result.kept != result.steps else []),
         "",
         "| step | loss, training wording | loss, held out |",
         "|---|---|---|",
@@ -72,13 +75,28 @@ def _opening(
         "",
         "## Measured",
         "",
-        "| what | right | asked | share |",
-        "|---|---|---|---|",
+        *_table(figures),
+        "",
+    ]
+
+
+def measured_again(told: str, figures: Mapping[str, tuple[int, int]]) -> str:
+    """A card with other figures in its table, everything else as it was."""
+    lines = told.splitlines()
+    first = lines.index(TABLE[0])
+    rest = next(
+        place for place in range(first, len(lines) + 1) if not "".join(lines[place : place + 1]).startswith("|")
+    )
+    return "\n".join([*lines[:first], *_table(figures), *lines[rest:]]) + "\n"
+
+
+def _table(figures: Mapping[str, tuple[int, int]]) -> list[str]:
+    return [
+        *TABLE,
         *(
             f"| {name} | {right} | {asked} | {right / asked:.1%} |" if asked else f"| {name} | 0 | 0 | - |"
             for name, (right, asked) in figures.items()
         ),
-        "",
     ]
 
 

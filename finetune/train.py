@@ -1,31 +1,39 @@
 """One training run: rows in, adapter folder out. TRL's SFTTrainer with a PEFT LoRA, resumable after a kill.
 
 Covers: the trainer, checkpoints, progress, stopping on request, writing the adapter beside and renaming it into place.
-Does not cover: what the rows say (examples.py, reader.py) and how good the result is (check.py, judging.py).
+Does not cover: what the rows say (examples.py, reader.py), how the base is loaded (precision.py) and how good the
+result is (check.py, judging.py).
+
+Started by `accelerate launch -m finetune train WORKSPACE` every GPU has a process, and each takes its own steps of the
+data: with n of them the optimiser takes n steps at once, in an nth as many. Tried with two processes on a
+CPU, not on several GPUs.
 """
 
 import ctypes
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from filelock import FileLock, Timeout
-from peft import LoraConfig, PeftModel
-from transformers import AutoModelForCausalLM
+from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]
 
 from arena.errors import ArenaError, Stopped
 from finetune.branches import HEARD_WEIGHT, IGNORED, Branch, Group, Step, collate, packed
-from finetune.callbacks import EvaluationLeft, Progress, Report, StopOnRequest, log_lines
+from finetune.callbacks import EvaluationLeft, Patience, Progress, Report, StopOnRequest, log_lines, processes
+from finetune.precision import Precision, decided, load_base, lora, same_form
 from finetune.settings import TrainingSettings
+
+Found = TypeVar("Found")
 
 COMPARISON_WEIGHT = 0.5
 """What telling the samples of a question apart counts, the mean cost of a learnt token counting 1."""
@@ -33,12 +41,15 @@ COMPARISON_WEIGHT = 0.5
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run measured about itself. Losses: mean nats per learnt token, by weight; seconds: of this process."""
+    """What a run measured about itself. Losses: mean nats per learnt token, by weight; seconds: of this process.
+    `kept`: the step whose weights the model has: the last one, or with patience that of the lowest held-out loss."""
 
     steps: int
+    kept: int
     seconds: float
     tokens: int
     device: str
+    precision: Precision
     training_losses: tuple[tuple[int, float], ...]
     held_out_losses: tuple[tuple[int, float], ...]
 
@@ -56,16 +67,7 @@ class AnswerLossTrainer(SFTTrainer):
     ) -> Any:
         labels = inputs["labels"][:, 1:]
         counted = labels != IGNORED
-        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-        # Accelerate wraps the model's own `forward` alone, which is not called here.
-        with self.accelerator.autocast():
-            hidden = causal.model(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                position_ids=inputs["position_ids"],
-                use_cache=False,
-            ).last_hidden_state[:, :-1]
-            logits = causal.lm_head(hidden[counted]).float()
+        logits = self._logits(model, inputs, counted)
         targets = labels[counted]
         weights = inputs["weights"][:, 1:][counted]
         costs = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
@@ -77,6 +79,21 @@ class AnswerLossTrainer(SFTTrainer):
         right = (logits.detach().argmax(-1) == targets)[weights == 1].float().mean().item()
         self._metrics[mode]["mean_token_accuracy"].append(right)
         return (loss, {"logits": logits}) if return_outputs else loss
+
+    def _logits(self, model: Any, inputs: dict[str, Any], counted: torch.Tensor) -> torch.Tensor:
+        """[learnt tokens, vocabulary], in the order of `counted`."""
+        given = {name: inputs[name] for name in ("input_ids", "attention_mask", "position_ids")}
+        if isinstance(model, torch.nn.parallel.DistributedDataParallel):
+            # Its own `forward` must be called, or gradients are not shared between the processes.
+            kept = counted.any(0).nonzero()[:, 0]
+            shared: torch.Tensor = model(**given, use_cache=False, logits_to_keep=kept).logits
+            return shared[counted[:, kept]].float()
+        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        # Accelerate wraps the model's own `forward` alone, which is not called here.
+        with self.accelerator.autocast():
+            hidden = causal.model(**given, use_cache=False).last_hidden_state[:, :-1]
+            logits: torch.Tensor = causal.lm_head(hidden[counted]).float()
+        return logits
 
     def prediction_step(
         self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: list[str] | None = None
@@ -139,13 +156,17 @@ def train(
 ) -> tuple[Any, TrainingResult]:
     """Train a LoRA on `base`, a new one or the adapter `began`, and return (PEFT model, result). Checkpoints go to
     `work`; when it holds one made with the same settings and steps, the run goes on from there with optimiser,
-    scheduler and data order.
+    scheduler, data order and precision. `evaluate_every`: steps of one process. With patience the model comes back with
+    the weights that had the lowest loss on `held_out`, of those that were evaluated.
 
     Raises:
         Stopped: SIGTERM came; the same call goes on. Call it from the main thread, where signals arrive.
-        ArenaError: another run works in the same folder.
+        WorkspaceError: a target module that the model does not have.
+        AdapterMismatch: `began` is a LoRA of another form than the settings'.
+        ArenaError: another run works in the same folder, or 4 bits are wanted and this machine cannot.
     """
-    with alone(work):
+    # One process alone locks: the others write nothing.
+    with alone(work) if processes().is_main_process else nullcontext():
         return _train(base, training, held_out, work, settings, evaluate_every, report, began)
 
 
@@ -160,12 +181,62 @@ def _train(
     began: Path | None,
 ) -> tuple[Any, TrainingResult]:
     keep_freed_memory()
-    cuda = torch.cuda.is_available()
     pad = json.loads((base / "config.json").read_text())["pad_token_id"]
-    arguments = SFTConfig(
+    log = work / "log.jsonl"
+
+    def beginning() -> tuple[str | None, Precision]:
+        last = resumable(work, settings, training, began)
+        if last is None:
+            log.unlink(missing_ok=True)
+        return last, decided(base, work / "precision.json", last is not None)
+
+    last, precision = agreed(beginning)
+    report(f"Computing in {precision}.")
+    model, config = load_base(base, settings.quantize, precision), None
+    if began is None:
+        config = lora(model, settings)
+    else:
+        model = PeftModel.from_pretrained(model, str(began), is_trainable=True)
+        same_form(model.peft_config["default"], settings, began)
+    request, main = StopOnRequest(), processes().is_main_process
+    trainer = AnswerLossTrainer(
+        model=model,
+        args=_arguments(work, settings, evaluate_every, precision.bf16),
+        train_dataset=as_dataset(training),
+        eval_dataset=as_dataset(held_out),
+        data_collator=lambda found: collate([row for step in found for row in packed(as_step(step))], pad),
+        peft_config=config,
+        callbacks=[*([Progress(report, log)] if main else []), request, Patience(settings.patience, report)],
+    )
+    with request:
+        trainer.train(resume_from_checkpoint=last)
+    if request.asked:
+        steps = f"step {trainer.state.global_step} of {trainer.state.max_steps}"
+        raise Stopped(f"Stopped at {steps}, with a checkpoint: the same command goes on from there.")
+    kept = trainer.state.global_step
+    if settings.patience and trainer.state.best_global_step:
+        kept = trainer.state.best_global_step
+        weights = load_peft_weights(str(work / f"checkpoint-{kept}"), device="cpu")
+        set_peft_model_state_dict(trainer.model, weights)
+    processes().wait_for_everyone()
+    lines = log_lines(log)
+    return trainer.model, TrainingResult(
+        steps=trainer.state.global_step,
+        kept=kept,
+        seconds=sum(line["seconds"] for line in lines),
+        tokens=sum(len(group) for step in training for group in step),
+        device="cuda" if torch.cuda.is_available() else f"cpu ({torch.get_num_threads()} threads)",
+        precision=precision,
+        training_losses=tuple((line["step"], line["loss"]) for line in lines if "loss" in line),
+        held_out_losses=tuple((line["step"], line["eval_loss"]) for line in lines if "eval_loss" in line),
+    )
+
+
+def _arguments(work: Path, settings: TrainingSettings, evaluate_every: int, bf16: bool) -> SFTConfig:
+    return SFTConfig(
         output_dir=str(work),
-        use_cpu=not cuda,
-        bf16=cuda or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),
+        use_cpu=not torch.cuda.is_available(),
+        bf16=bf16,
         activation_checkpointing=False,
         per_device_train_batch_size=1,
         per_device_eval_batch_size=1,
@@ -176,7 +247,7 @@ def _train(
         warmup_steps=settings.warmup_share,
         max_length=None,
         eval_strategy="steps",
-        eval_steps=evaluate_every,
+        eval_steps=max(1, evaluate_every // processes().num_processes),
         save_strategy="steps",
         save_steps=settings.checkpoint_steps,
         save_total_limit=2,
@@ -187,45 +258,13 @@ def _train(
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-    log = work / "log.jsonl"
-    last = resumable(work, settings, training, began)
-    if last is None:
-        log.unlink(missing_ok=True)
-    request = StopOnRequest()
-    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
-    if began is not None:
-        model = PeftModel.from_pretrained(model, str(began), is_trainable=True)
-    trainer = AnswerLossTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=as_dataset(training),
-        eval_dataset=as_dataset(held_out),
-        data_collator=lambda found: collate([row for step in found for row in packed(as_step(step))], pad),
-        peft_config=None
-        if began
-        else LoraConfig(
-            r=settings.rank,
-            lora_alpha=settings.alpha,
-            lora_dropout=settings.dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        ),
-        callbacks=[Progress(report, log), request],
-    )
-    with request:
-        trainer.train(resume_from_checkpoint=last)
-    if request.asked:
-        steps = f"step {trainer.state.global_step} of {trainer.state.max_steps}"
-        raise Stopped(f"Stopped at {steps}, with a checkpoint: the same command goes on from there.")
-    lines = log_lines(log)
-    return trainer.model, TrainingResult(
-        steps=trainer.state.global_step,
-        seconds=sum(line["seconds"] for line in lines),
-        tokens=sum(len(group) for step in training for group in step),
-        device="cuda" if cuda else f"cpu ({torch.get_num_threads()} threads)",
-        training_losses=tuple((line["step"], line["loss"]) for line in lines if "loss" in line),
-        held_out_losses=tuple((line["step"], line["eval_loss"]) for line in lines if "eval_loss" in line),
-    )
+
+
+def agreed(find: Callable[[], Found]) -> Found:
+    """What the main process finds, in every process: it alone writes a run's files."""
+    found: list[Any] = [find() if processes().is_main_process else None]
+    first: Found = broadcast_object_list(found)[0]
+    return first
 
 
 @contextmanager

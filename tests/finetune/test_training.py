@@ -1,21 +1,35 @@
 """Training, on a tiny real model: rows, masks, losses, adapters, resuming."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from peft import get_peft_model_state_dict, load_peft_weights
 
-from arena.errors import WorkspaceError
+from arena.errors import AdapterMismatch, WorkspaceError
 from arena.facts import Fact, load_facts
 from arena.prompts import closed_book_messages, judge_messages, reader_messages
 from arena.scoring import normalised
+from finetune import precision
 from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, packed, tokenized
+from finetune.card import card
+from finetune.desk import Log
 from finetune.examples import closed_book_samples, enough_epochs, steps
+from finetune.precision import Precision
 from finetune.settings import TrainingSettings
-from finetune.train import comparison, resumable, train, write_adapter
+from finetune.train import (
+    AnswerLossTrainer,
+    TrainingResult,
+    as_dataset,
+    comparison,
+    resumable,
+    train,
+    write_adapter,
+)
 from tests.tiny import make_tiny_model
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -216,8 +230,6 @@ def test_a_stopped_run_goes_on_to_the_same_losses(tiny_model: Path, tokenizer: A
     train(tiny_model, training, training[:1], work, settings, 100, silent)
     for newer in work.glob("checkpoint-*"):  # as if it had been killed after step 4
         if int(newer.name.split("-")[1]) > 4:
-            import shutil
-
             shutil.rmtree(newer)
     _, resumed = train(tiny_model, training, training[:1], work, settings, 100, silent)
     assert resumed.steps == whole.steps
@@ -250,7 +262,7 @@ def test_training_may_go_on_from_an_adapter(tiny_model: Path, tokenizer: Any, tm
     begun = {name: value.detach().clone() for name, value in model.named_parameters() if "lora_" in name}
     target = tmp_path / "adapter"
     write_adapter(model, target, {"base_model": "tiny"}, "card")
-    still = replace(settings, learning_rate=0.0)
+    still = replace(settings, learning_rate=1e-12)
     silent: Any = lambda text: None  # noqa: E731
     again, _ = train(tiny_model, training, training[:1], tmp_path / "two", still, 100, silent, target)
     kept = {name: value.detach() for name, value in again.named_parameters() if "lora_" in name}
@@ -264,13 +276,10 @@ def test_training_may_go_on_from_an_adapter(tiny_model: Path, tokenizer: Any, tm
     assert resumable(tmp_path / "two", still, training) is None
 
 
-def test_what_is_computed_for_the_loss_is_computed_in_bf16_where_the_run_is(
-    tiny_model: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bf16", "wanted"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_what_is_computed_for_the_loss_is_computed_in_what_was_decided(
+    tiny_model: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bf16: bool, wanted: torch.dtype
 ) -> None:
-    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
-        pytest.skip("This processor has no bf16.")
-    from finetune.train import AnswerLossTrainer
-
     seen: set[torch.dtype] = set()
     inside = torch.nn.functional.linear
 
@@ -287,9 +296,138 @@ def test_what_is_computed_for_the_loss_is_computed_in_bf16_where_the_run_is(
             return compute(self, *given, **named)
 
     monkeypatch.setattr(AnswerLossTrainer, "compute_loss", watched)
+    monkeypatch.setattr(precision, "measured", lambda shapes, device: Precision(bf16, 0.2, 0.1))
     training = steps([Sample(tuple(closed_book_messages("Who?")), "Me.")], tokenizer, 1, 1)
-    train(tiny_model, training, training[:1], tmp_path, TrainingSettings(rank=4), 100, lambda text: None)
-    assert seen == {torch.bfloat16}
+    said: list[str] = []
+    _, result = train(tiny_model, training, training[:1], tmp_path, TrainingSettings(rank=4), 100, said.append)
+    assert seen == {wanted} and result.precision.bf16 == bf16
+    told = f"{'bf16' if bf16 else 'fp32'}: a layer takes 100.0 ms in bf16, 200.0 ms in fp32"
+    assert told in said[0]
+    own = {"base_model": "tiny", "base_fingerprint": "0", "shape": "2"}
+    assert told in card("fine-tuned", "purpose", own, "data", TrainingSettings(), result, {})
+
+
+def test_a_resumed_run_keeps_the_precision_of_its_beginning(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([Precision(True, 0.2, 0.1), Precision(False, 0.1, 0.2)])
+    monkeypatch.setattr(precision, "measured", lambda shapes, device: next(found))
+    file = tmp_path / "precision.json"
+    begun = precision.decided(tiny_model, file, resumed=False)
+    assert precision.decided(tiny_model, file, resumed=True) == begun == Precision(True, 0.2, 0.1)
+    assert not precision.decided(tiny_model, file, resumed=False).bf16  # another run
+
+
+def test_a_device_without_bf16_is_not_measured(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = precision.layer_shapes(tiny_model)
+    assert sorted(shapes) == sorted([(32, 32)] * 4 + [(64, 32)] * 2 + [(32, 64)])
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
+    both = precision.measured(shapes, "cpu")
+    assert both.fp32_seconds and both.bf16_seconds
+    assert both.bf16 == (both.bf16_seconds < precision.GAIN * both.fp32_seconds)
+    monkeypatch.setattr(precision, "has_bf16", lambda device: False)
+    assert precision.measured(shapes, "cpu") == Precision(False)
+
+
+def test_the_measurement_leaves_the_first_weights_as_they_were(tiny_model: Path) -> None:
+    before = torch.get_rng_state()
+    precision.measured(precision.layer_shapes(tiny_model), "cpu")
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def unlearning(tokenizer: Any) -> tuple[Any, Any]:
+    """Rows of which the held-out ones get worse the better the others are known."""
+    told = [
+        steps([Sample(tuple(closed_book_messages("Who?")), name)], tokenizer, epochs, 1)
+        for name, epochs in (("Me, I think.", 40), ("You or us!", 1))
+    ]
+    return told[0], told[1]
+
+
+@pytest.fixture
+def in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "measured", lambda shapes, device: Precision(False))
+
+
+@pytest.mark.usefixtures("in_fp32")
+def test_a_run_that_no_longer_gets_better_ends_with_its_best_weights(
+    tiny_model: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    training, held_out = unlearning(tokenizer)
+    settings = TrainingSettings(epochs=40, rank=4, alpha=8, learning_rate=1e-2, checkpoint_steps=3, patience=2)
+    said: list[str] = []
+
+    def run(folder: str, settings: TrainingSettings = settings) -> tuple[Any, TrainingResult]:
+        return train(tiny_model, training, held_out, tmp_path / folder, settings, 2, said.append)
+
+    model, whole = run("whole")
+    losses = dict(whole.held_out_losses)
+    assert whole.kept == min(losses, key=lambda step: losses[step])
+    assert whole.steps == whole.kept + 4 < len(training)  # two evaluations later
+    assert any(f"The weights of step {whole.kept} are kept" in text for text in said)
+    kept = load_peft_weights(str(tmp_path / "whole" / f"checkpoint-{whole.kept}"), device="cpu")
+    now = get_peft_model_state_dict(model)
+    assert kept.keys() == now.keys() and all(torch.equal(kept[name], now[name]) for name in kept)
+    log = Log.read(tmp_path / "whole" / "log.jsonl")
+    assert log is not None and log.complete
+
+    # Killed after its best step and before its end, it ends at the same one; so does one that had ended already.
+    for _ in range(2):
+        for newer in (tmp_path / "whole").glob("checkpoint-*"):
+            if int(newer.name.split("-")[1]) > whole.kept:
+                shutil.rmtree(newer)
+        again, resumed = run("whole")
+        assert (resumed.steps, resumed.kept) == (whole.steps, whole.kept)
+        same = get_peft_model_state_dict(again)
+        assert all(torch.equal(kept[name], same[name]) for name in kept)
+    _, resumed = run("whole")
+    assert (resumed.steps, resumed.kept) == (whole.steps, whole.kept)
+
+    _, without = run("without", replace(settings, patience=0))
+    assert without.steps == without.kept == len(training)
+
+
+@pytest.mark.usefixtures("in_fp32")
+def test_the_settings_shape_the_adapter(tiny_model: Path, tokenizer: Any, tmp_path: Path) -> None:
+    settings = TrainingSettings(rank=4, alpha=8, targets="q_proj, v_proj", rslora=True, dropout=0.1)
+    training = steps([Sample(tuple(closed_book_messages("Who?")), "Me.")], tokenizer, 1, 1)
+    model, _ = train(tiny_model, training, training, tmp_path / "one", settings, 100, lambda text: None)
+    target = tmp_path / "adapter"
+    write_adapter(model, target, {"base_model": "tiny"}, "card")
+    config = json.loads((target / "adapter_config.json").read_text())
+    assert sorted(config["target_modules"]) == ["q_proj", "v_proj"]
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"], config["use_rslora"]) == (4, 8, 0.1, True)
+    trained = {name.split(".")[-4] for name, value in model.named_parameters() if value.requires_grad}
+    assert trained == {"q_proj", "v_proj"}
+
+    other = replace(settings, rank=8, targets="q_proj,o_proj")
+    with pytest.raises(AdapterMismatch, match="rank 4 and not 8, targets q_proj and not q_proj,o_proj: leave that out"):
+        train(tiny_model, training, training, tmp_path / "two", other, 100, lambda text: None, target)
+    foreign = replace(settings, targets="q_proj,c_attn")
+    with pytest.raises(
+        WorkspaceError, match="names c_attn, which this model does not have: use all-linear, or some of"
+    ):
+        train(tiny_model, training, training, tmp_path / "three", foreign, 100, lambda text: None)
+
+
+def test_processes_that_share_gradients_compute_the_same_loss(tiny_model: Path, tokenizer: Any, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+    from trl import SFTConfig
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    settings = SFTConfig(
+        output_dir=str(tmp_path), use_cpu=True, bf16=False, dataset_kwargs={"skip_prepare_dataset": True}
+    )
+    rows = as_dataset([[grouped(samples(), tokenizer)]])
+    trainer = AnswerLossTrainer(model=model, args=settings, train_dataset=rows, data_collator=lambda found: found)
+    other = grouped([Sample(tuple(reader_messages("Who came?", ["Ann came."])), "Ann came.")], tokenizer)
+    batch = collate([[grouped(samples(), tokenizer)], [other]], 2)
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        shared = trainer.compute_loss(torch.nn.parallel.DistributedDataParallel(model), dict(batch))
+    finally:
+        torch.distributed.destroy_process_group()
+    assert float(shared) == pytest.approx(float(trainer.compute_loss(model, dict(batch))), abs=1e-5)
 
 
 def test_a_malformed_question_names_its_line(tmp_path: Path) -> None:
