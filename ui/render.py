@@ -3,10 +3,13 @@
 Does not cover: which of it may be shown (ui/screen.py decides), components and events (the page files).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from arena.answer import Answer, Timings
+from arena.citations import Citation, Source, cite
 from arena.comparison import Choice, Comparison, Vote
 from arena.events import Passage
 from arena.loading import State
@@ -96,7 +99,8 @@ def answer_html(answer: Answer, doing: str = "", hidden: bool = False) -> str:
     text = without_citations(answer.text) if hidden else answer.text
     parts = []
     if text:
-        parts.append(f'<div class="text{" writing" if doing else ""}" dir="auto">{markdown_html(text)}</div>')
+        body = markdown_html(text) if hidden else _cited_html(text, citations(answer))
+        parts.append(f'<div class="text{" writing" if doing else ""}" dir="auto">{body}</div>')
     elif doing:
         parts.append(working_html(doing))
     elif answer.failure is None and answer.reason not in _ENDINGS:
@@ -106,6 +110,31 @@ def answer_html(answer: Answer, doing: str = "", hidden: bool = False) -> str:
     if answer.reason in _ENDINGS and not hidden:
         parts.append(f'<p class="ending">{_ENDINGS[answer.reason]}</p>')
     return "".join(parts)
+
+
+def citations(answer: Answer) -> tuple[Citation, ...]:
+    """Where each sentence of a complete answer stands in its passages; empty for one that looks nothing up. Worked
+    out anew whenever it is shown: text and passages are what is stored."""
+    return _citations(answer.text, answer.passages) if answer.complete and answer.passages is not None else ()
+
+
+# A page is painted many times while the other side still writes.
+_citations = lru_cache(maxsize=256)(cite)
+
+
+def _cited_html(text: str, found: Sequence[Citation]) -> str:
+    """The answer with a mark after each sentence. Markdown lets private characters pass; the text's own are put out."""
+    text = text.translate({0xE000: "�", 0xE001: "�"})
+    for citation in reversed(found):
+        if citation.verdict != "refusal":
+            text = f"{text[: citation.end]}\ue000{citation.number or 0}\ue001{text[citation.end :]}"
+    return re.sub("\ue000(\\d+)\ue001", lambda mark: _mark_html(int(mark[1])), markdown_html(text))
+
+
+def _mark_html(number: int) -> str:
+    if number:
+        return f'<sup class="cite" aria-label="source {number}">{number}</sup>'
+    return ' <small class="unsupported">not found in the passages</small>'
 
 
 def working_html(doing: str) -> str:
@@ -139,29 +168,46 @@ def notes_html(notes: Sequence[str]) -> str:
     return "".join(f'<p class="note">{escaped(note)}</p>' for note in notes)
 
 
-def passages_html(passages: Sequence[Passage] | None) -> str:
-    """What retrieval found, best first: document, location, score, the sentences used, the whole on request."""
+def passages_html(passages: Sequence[Passage] | None, found: Sequence[Citation] = ()) -> str:
+    """What retrieval found, best first: document, location, score, the sentences used, the whole on request, or at
+    once where `found` has marks to show in it."""
     if passages is None:
         return ""
     if not passages:
         return '<div class="passages"><h3>Passages</h3><p class="nothing">Nothing was found in the documents.</p></div>'
-    items = "".join(f"<li>{_passage_html(passage)}</li>" for passage in passages)
+    sources = {citation.source: citation.number for citation in found if citation.source and citation.number}
+    items = "".join(
+        f"<li>{_passage_html(passage, {source: sources[source] for source in sources if source.passage == place})}</li>"
+        for place, passage in enumerate(passages)
+    )
     return f'<div class="passages"><h3>Passages from the documents</h3><ol>{items}</ol></div>'
 
 
-def _passage_html(passage: Passage) -> str:
+def _passage_html(passage: Passage, sources: Mapping[Source, int]) -> str:
     location = f" <span>{escaped(passage.location)}</span>" if passage.location else ""
     used = "".join(f'<q dir="auto">{escaped(sentence)}</q>' for sentence in passage.used)
     return (
-        f"<details><summary><b>{escaped(passage.document)}</b>{location} "
+        f"<details{' open' if sources else ''}><summary><b>{escaped(passage.document)}</b>{location} "
         f'<span class="score">· score {passage.score:.2f}</span></summary>'
-        f'<div class="passage" dir="auto">{escaped(passage.text)}</div></details>{used}'
+        f'<div class="passage" dir="auto">{_highlighted(passage.text, sources)}</div></details>{used}'
     )
+
+
+def _highlighted(text: str, sources: Mapping[Source, int]) -> str:
+    """A passage's text with the sentences that support the answer marked and numbered."""
+    parts, place = [], 0
+    for source in sorted(sources, key=lambda each: each.start):
+        start = max(source.start, place)
+        parts.append(escaped(text[place:start]))
+        if source.end > start:
+            parts.append(f"<mark>{escaped(text[start : source.end])}{_mark_html(sources[source])}</mark>")
+        place = max(place, source.end)
+    return "".join([*parts, escaped(text[place:])])
 
 
 def details_html(answer: Answer) -> str:
     """Everything under an answer."""
-    return timings_html(answer.timings) + notes_html(answer.notes) + passages_html(answer.passages)
+    return timings_html(answer.timings) + notes_html(answer.notes) + passages_html(answer.passages, citations(answer))
 
 
 def notice_html(text: str) -> str:

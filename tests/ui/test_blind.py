@@ -10,7 +10,20 @@ from tests.ui.pages import FAILING, RAG, TUNED, Page
 from ui.history import HistoryPage
 from ui.screen import hidden_in_history
 
-TELLTALE = ("fine-tuned", "Fine-tuned", "RAG", "manual.pdf", "[1]", "tokens", "Queue", "searching", "m-rag", "studied")
+TELLTALE = (
+    "cite",
+    "not found in the passages",
+    "fine-tuned",
+    "Fine-tuned",
+    "RAG",
+    "manual.pdf",
+    "[1]",
+    "tokens",
+    "Queue",
+    "searching",
+    "m-rag",
+    "studied",
+)
 
 
 def leaks(sent: str) -> list[str]:

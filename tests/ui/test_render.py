@@ -1,5 +1,7 @@
 """Values to HTML: figures, sources and votes, every text escaped."""
 
+from dataclasses import replace
+
 from arena.answer import Answer, Timings
 from arena.comparison import Choice, Comparison, Vote
 from arena.events import Passage
@@ -87,3 +89,36 @@ def test_votes_say_how_they_were_cast() -> None:
     vote = Vote("c", "ann", Choice.RIGHT, True, "shorter")
     markup = render.votes_html([vote], ("Fine-tuned", "RAG"))
     assert "B is better (RAG)" in markup and "names hidden" in markup and "shorter" in markup
+
+
+CITED = Answer(
+    "rag",
+    text="It draws 11 watts. It flies high.",
+    passages=(
+        Passage("a.md", "", "A <b>new</b> one is here. It draws 11 watts.", 1.0),
+        Passage("b.md", "", "Other.", 0.5),
+    ),
+    reason="end",
+)
+
+
+def test_each_sentence_names_its_source_or_says_that_there_is_none() -> None:
+    body, details = render.answer_html(CITED), render.details_html(CITED)
+    assert 'It draws 11 watts.<sup class="cite" aria-label="source 1">1</sup> It flies high. <small' in body
+    assert body.count("not found in the passages") == 1
+    assert '<mark>It draws 11 watts.<sup class="cite" aria-label="source 1">1</sup></mark>' in details
+    assert details.count("<details open>") == 1 and details.count("<details>") == 1 and "<b>new" not in details
+
+
+def test_no_marks_while_hidden_unfinished_or_without_retrieval() -> None:
+    shown = [
+        render.answer_html(CITED, hidden=True),
+        render.answer_html(replace(CITED, reason=None), doing="writing"),
+        render.answer_html(replace(CITED, passages=None)),
+        render.answer_html(replace(CITED, text="The documents do not say.")),
+    ]
+    assert not any("cite" in markup or "not found" in markup for markup in shown)
+
+
+def test_an_answer_cannot_forge_a_mark() -> None:
+    assert "<sup" not in render.answer_html(replace(CITED, text="It flies \ue0001\ue001 away."))
