@@ -1,12 +1,8 @@
-"""`python -m finetune`: `train WORKSPACE`, `hybrid WORKSPACE` and `reader`. What is not a training run is in
-commands.py."""
+"""`python -m finetune`: `train`, `seeds`, `hybrid`, `from-votes` (of a WORKSPACE), `reader` and `weigh`. What is not a
+training run is in commands.py, how a run is made in making.py."""
 
-import hashlib
-import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +15,20 @@ from arena.errors import ArenaError, Stopped
 from arena.prompts import PROMPT_VERSION
 from finetune import commands, wiring
 from finetune.commands import PREVIEW, WORKSPACE
-from finetune.settings import Flags, TrainingSettings, chosen, training_options
+from finetune.making import Figures, closed_book, digest, in_turn, make, reader_figures, say, shown
+from finetune.settings import Flags, chosen, training_options
 
 app = typer.Typer(
     add_completion=False,
     help="From documents to adapters. A training that was killed goes on where it was: run it again.",
 )
 commands.add_to(app)
-MAIN = os.environ.get("RANK", "0") == "0"
-"""Whether this is the process that tells and writes: `accelerate launch` starts one for every GPU, and numbers them."""
 READER_ROOM = Path(__file__).parent
 READER = READER_ROOM / "adapters" / "reader"
 HELD_OUT_LOSS = 12
 """How many held-out records the loss is taken on while training; the figures afterwards use all, those of the judge
 every other one (the rest fit its calibration)."""
-EXAMINED = 150
-"""Questions of an exam, of which there are two: each is put to ten sentences and some twos of them."""
-
-
 NONE: Flags = {}
-
-
-def say(text: str) -> None:
-    if MAIN:
-        commands.say(text)
-
-
-Figures = tuple[dict[str, tuple[int, int]], dict[str, str]]
-"""(right, asked) by name, and what else belongs into the adapter's folder: text by file name."""
 
 
 @app.command()
@@ -57,39 +39,32 @@ def train(workspace: Path = WORKSPACE, base_model: str = "", preview: bool = PRE
     Options win over the table training of workspace.toml. Without --epochs, or with 0, each fact is shown about 54
     times.
     """
-    from arena.facts import load_facts
-    from finetune.check import closed_book_accuracy
-    from finetune.examples import closed_book_samples, enough_epochs, steps
+    target, work = workspace / "adapters" / "fine-tuned", workspace / "runs" / "fine-tuned"
+    closed_book(workspace, base_model, flags, target, work, preview)
 
-    path = workspace / "questions.jsonl"
-    facts = load_facts(path)
-    samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
-    enough = enough_epochs(len(samples), sum(bool(fact.trained_on) for fact in facts))
-    if flags.get("epochs") == 0:
-        flags = {**flags, "epochs": enough}
-    settings = chosen(flags, workspace, epochs=enough)
-    with in_turn():
-        base, tokenizer = wiring.base(base_model, say, workspace)
-    training = steps(samples, tokenizer, settings.epochs, settings.seed)
-    if shown(training, tokenizer, preview):
-        return
-    every = max(1, round(len(training) / settings.epochs / 4))
-    data = f"{len(samples)} wordings of {sum(bool(f.trained_on) for f in facts)} facts, `questions.jsonl` {_hash(path)}"
 
-    def figures(model: Any) -> Figures:
-        return {
-            f"trained facts, {name}": closed_book_accuracy(model, tokenizer, facts, wordings, say)
-            for name, wordings in {
-                "trained wording": lambda fact: fact.training[:1],
-                "held-out wording": lambda fact: fact.held_out,
-                "held-out wording, oblique": lambda fact: fact.oblique,
-            }.items()
-        }, {}
+@app.command()
+@training_options
+def seeds(
+    workspace: Path = WORKSPACE,
+    base_model: str = "",
+    flags: Flags = NONE,
+    count: int = typer.Option(3, min=2, help="How many; the first is --seed."),
+) -> None:
+    """Train the fine-tuned contestant from several seeds and tell how much of its figures is luck.
 
-    purpose = "LoRA adapter that knows this workspace's facts by heart and answers without documents."
-    target = workspace / "adapters" / "fine-tuned"
-    held = steps(held_out, tokenizer, 1, settings.seed)
-    _make(target, workspace / "runs" / "fine-tuned", base, training, held, settings, every, purpose, data, figures)
+    The adapters go to runs/seeds; the one that serves is not touched. A seed that is done is not trained again.
+    """
+    from finetune.seeds import spreads
+
+    first = chosen(flags, workspace).seed
+    runs = []
+    for seed in range(first, first + count):
+        folder = workspace / "runs" / "seeds" / str(seed)
+        say(f"seed {seed}: {folder}")
+        runs.append(closed_book(workspace, base_model, {**flags, "seed": seed}, folder / "adapter", folder, once=True))
+    for name, spread in spreads(runs).items():
+        say(f"{name}: {spread}")
 
 
 @app.command()
@@ -111,7 +86,7 @@ def reader(
     if shown(training, tokenizer, preview):
         return
     every = max(1, round(len(training) / settings.epochs / 4))
-    data = f"{len(records)} hand-written records ({len(held_out)} more held out), `records.jsonl` {_hash(RECORDS)}"
+    data = f"{len(records)} hand-written records ({len(held_out)} more held out), `records.jsonl` {digest(RECORDS)}"
 
     def figures(model: Any) -> Figures:
         return reader_figures(model, tokenizer, held_out)
@@ -120,7 +95,7 @@ def reader(
     target, work = READER, READER_ROOM / "runs" / "reader"
     held = reader_steps(held_out[:HELD_OUT_LOSS], tokenizer, 1, 7, wiring.alike(held_out, say))
     began = target if onward else None
-    _make(target, work, base, training, held, settings, every, purpose, data, figures, began)
+    make(target, work, base, training, held, settings, every, purpose, data, figures, began)
 
 
 @app.command()
@@ -145,33 +120,18 @@ def weigh(base_model: str = "") -> None:
         say(f"  {name}: {right} of {asked}")
 
 
-def reader_figures(model: Any, tokenizer: Any, held_out: Any) -> Figures:
-    """Weighs the reader's signs on every other of these records, and measures on the rest."""
-    import tempfile
-
-    import torch
-
-    from finetune.check import quoting_accuracy
-    from finetune.judging import calibrate, counts, judge
-    from finetune.reader import exam, quoting_exam
-
-    model.to(torch.bfloat16)  # as it is served, and twice as fast as in full precision
-    with tempfile.TemporaryDirectory() as folder:
-        search = wiring.practice_search(held_out, Path(folder))
-        calibration = calibrate(judge(model, tokenizer, exam(held_out[::2], search, EXAMINED), say))
-        judged = counts(judge(model, tokenizer, exam(held_out[1::2], search, EXAMINED), say), calibration)
-    quoted = quoting_accuracy(model, tokenizer, quoting_exam(held_out), say)
-    told = {f"judging, {kind}": value for kind, value in judged.items()} | {"quoting, to the letter": quoted}
-    files = {"calibration.json": json.dumps(asdict(calibration), indent=2) + "\n"}
-    return {f"held-out records, {kind}": value for kind, value in told.items()}, files
-
-
 @app.command()
 @training_options
-def hybrid(workspace: Path = WORKSPACE, base_model: str = "", preview: bool = PREVIEW, flags: Flags = NONE) -> None:
-    """Train the hybrid contestant: on the workspace's questions with what its own retriever finds.
+def hybrid(
+    workspace: Path = WORKSPACE,
+    base_model: str = "",
+    preview: bool = PREVIEW,
+    flags: Flags = NONE,
+    fresh: bool = typer.Option(False, "--fresh", help="Begin with a new adapter, not with the fine-tuned one."),
+) -> None:
+    """Train the hybrid contestant: the fine-tuned one, taught to read what the workspace's own retriever finds.
 
-    Options win over the table training of workspace.toml. Without --epochs every question is shown 1.5 times.
+    Options win over the table training of workspace.toml. Without --epochs every question is shown 1.2 times.
     """
     from arena.facts import load_facts
     from finetune.check import reading_accuracy
@@ -179,7 +139,10 @@ def hybrid(workspace: Path = WORKSPACE, base_model: str = "", preview: bool = PR
     from finetune.hybrid import hybrid_samples
     from finetune.reader import RECORDS, load_records, split
 
-    settings = chosen(flags, workspace, epochs=1.5)
+    tuned = workspace / "adapters" / "fine-tuned"
+    began = tuned if not fresh and (tuned / "adapter_model.safetensors").is_file() else None
+    # It knows the facts already; at full speed it would forget them while it learns to read.
+    settings = chosen(flags, workspace, epochs=1.2, learning_rate=5e-4 if began else 1e-3)
     epochs, seed = settings.epochs, settings.seed
     path = workspace / "questions.jsonl"
     facts = load_facts(path)
@@ -195,9 +158,10 @@ def hybrid(workspace: Path = WORKSPACE, base_model: str = "", preview: bool = PR
     quarter = [replace(fact, training=fact.held_out[:1]) for fact in facts[::4] if fact.trained_on and fact.held_out]
     held = steps(hybrid_samples(quarter, retrieve, unseen[:4], seed, say), tokenizer, 1, seed)
     every = max(1, round(len(training) / epochs / 4))
+    beginning = "the fine-tuned adapter" if began else "a new adapter"
     data = (
-        f"{len(samples)} questions with what was retrieved, `questions.jsonl` {_hash(path)}, and reading practice, "
-        f"`records.jsonl` {_hash(RECORDS)}"
+        f"{len(samples)} questions with what was retrieved, `questions.jsonl` {digest(path)}, and reading practice, "
+        f"`records.jsonl` {digest(RECORDS)}; begun with {beginning}"
     )
 
     def figures(model: Any) -> Figures:
@@ -219,7 +183,8 @@ def hybrid(workspace: Path = WORKSPACE, base_model: str = "", preview: bool = PR
         "LoRA adapter that knows this workspace's facts and reads what is retrieved, or says that it is not there."
     )
     target = workspace / "adapters" / "hybrid"
-    _make(target, workspace / "runs" / "hybrid", base, training, held, settings, every, purpose, data, figures)
+    work = workspace / "runs" / "hybrid"
+    make(target, work, base, training, held, settings, every, purpose, data, figures, began)
 
 
 @app.command("from-votes")
@@ -256,61 +221,6 @@ def from_votes(
     say(f'Done: {target}. To compare with it, in workspace.toml: [adapters] "fine-tuned" = "adapters/by-votes"')
     for name, (pairs, of) in result.figures().items():
         say(f"  {name}: {pairs} of {of}")
-
-
-@contextmanager
-def in_turn() -> Iterator[None]:
-    """The main process first, when there are several: what it prepares on disk, the others find there."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield
-        return
-    from finetune.callbacks import processes
-
-    with processes().main_process_first():
-        yield
-
-
-def shown(training: Any, tokenizer: Any, wanted: bool) -> bool:
-    """Refuse data of which nothing is learnt; with `wanted` show it, and tell that this was all."""
-    from finetune.preview import preview, refuse_masked
-
-    refuse_masked(training, tokenizer)
-    if wanted:
-        say(str(preview(training, tokenizer)))
-    return wanted
-
-
-def _make(
-    target: Path,
-    work: Path,
-    base: Path,
-    training: Any,
-    held_out: Any,
-    settings: TrainingSettings,
-    evaluate_every: int,
-    purpose: str,
-    data: str,
-    figures: Any,
-    began: Path | None = None,
-) -> None:
-    from finetune.card import card
-    from finetune.train import train as run
-    from finetune.train import write_adapter
-
-    own = wiring.identity(base)
-    model, result = run(base, training, held_out, work, settings, evaluate_every, say, began)
-    if not MAIN:
-        return
-    measured, files = figures(model)
-    told = card(target.name, purpose, own, data, settings, result, measured)
-    write_adapter(model, target, own | {"prompt": PROMPT_VERSION}, told, files)
-    say(f"Done: {target} ({sum(f.stat().st_size for f in target.iterdir()) / 1e6:.1f} MB)")
-    for name, (right, asked) in measured.items():
-        say(f"  {name}: {right} of {asked}")
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def main() -> None:

@@ -1,0 +1,159 @@
+"""How an adapter is made, whichever: samples shown or refused, trained on, examined, and written with its card.
+
+The commands are in __main__.py. Several processes may run this; one of them tells and writes.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from arena.prompts import PROMPT_VERSION
+from finetune import commands, wiring
+from finetune.settings import Flags, TrainingSettings, chosen
+
+MAIN = os.environ.get("RANK", "0") == "0"
+"""Whether this is the process that tells and writes: `accelerate launch` starts one for every GPU, and numbers them."""
+EXAMINED = 150
+"""Questions of an exam, of which there are two: each is put to what a search brings and some twos of it."""
+Figures = tuple[dict[str, tuple[int, int]], dict[str, str]]
+"""(right, asked) by name, and what else belongs into the adapter's folder: text by file name."""
+
+
+def say(text: str) -> None:
+    if MAIN:
+        commands.say(text)
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """The main process first, when there are several: what it prepares on disk, the others find there."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    from finetune.callbacks import processes
+
+    with processes().main_process_first():
+        yield
+
+
+def shown(training: Any, tokenizer: Any, wanted: bool) -> bool:
+    """Refuse data of which nothing is learnt; with `wanted` show it, and tell that this was all."""
+    from finetune.preview import preview, refuse_masked
+
+    refuse_masked(training, tokenizer)
+    if wanted:
+        say(str(preview(training, tokenizer)))
+    return wanted
+
+
+def closed_book(
+    workspace: Path,
+    base_model: str,
+    flags: Flags,
+    target: Path,
+    work: Path,
+    preview: bool = False,
+    once: bool = False,
+) -> dict[str, tuple[int, int]]:
+    """One training of the fine-tuned contestant and its figures. `once`: not again if `target` is its result."""
+    from arena.facts import load_facts
+    from finetune.check import closed_book_accuracy
+    from finetune.examples import closed_book_samples, enough_epochs, steps
+
+    path = workspace / "questions.jsonl"
+    facts = load_facts(path)
+    samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
+    taught = sum(bool(fact.trained_on) for fact in facts)
+    enough = enough_epochs(len(samples), taught)
+    if flags.get("epochs") == 0:
+        flags = {**flags, "epochs": enough}
+    settings = chosen(flags, workspace, epochs=enough)
+    with in_turn():
+        base, tokenizer = wiring.base(base_model, say, workspace)
+    training = steps(samples, tokenizer, settings.epochs, settings.seed)
+    if shown(training, tokenizer, preview):
+        return {}
+    every = max(1, round(len(training) / settings.epochs / 4))
+    data = f"{len(samples)} wordings of {taught} facts, `questions.jsonl` {digest(path)}"
+
+    def figures(model: Any) -> Figures:
+        return {
+            f"trained facts, {name}": closed_book_accuracy(model, tokenizer, facts, wordings, say)
+            for name, wordings in {
+                "trained wording": lambda fact: fact.training[:1],
+                "held-out wording": lambda fact: fact.held_out,
+                "held-out wording, oblique": lambda fact: fact.oblique,
+            }.items()
+        }, {}
+
+    purpose = "LoRA adapter that knows this workspace's facts by heart and answers without documents."
+    held = steps(held_out, tokenizer, 1, settings.seed)
+    return make(target, work, base, training, held, settings, every, purpose, data, figures, once=once)
+
+
+def reader_figures(model: Any, tokenizer: Any, held_out: Any) -> Figures:
+    """Weighs the reader's signs on every other of these records, and measures on the rest."""
+    import tempfile
+
+    import torch
+
+    from finetune.check import quoting_accuracy
+    from finetune.judging import calibrate, counts, judge
+    from finetune.reader import exam, quoting_exam
+
+    model.to(torch.bfloat16)  # as it is served, and twice as fast as in full precision
+    with tempfile.TemporaryDirectory() as folder:
+        search = wiring.practice_search(held_out, Path(folder))
+        calibration = calibrate(judge(model, tokenizer, exam(held_out[::2], search, EXAMINED), say))
+        judged = counts(judge(model, tokenizer, exam(held_out[1::2], search, EXAMINED), say), calibration)
+    quoted = quoting_accuracy(model, tokenizer, quoting_exam(held_out), say)
+    told = {f"judging, {kind}": value for kind, value in judged.items()} | {"quoting, to the letter": quoted}
+    files = {"calibration.json": json.dumps(asdict(calibration), indent=2) + "\n"}
+    return {f"held-out records, {kind}": value for kind, value in told.items()}, files
+
+
+def make(
+    target: Path,
+    work: Path,
+    base: Path,
+    training: Any,
+    held_out: Any,
+    settings: TrainingSettings,
+    evaluate_every: int,
+    purpose: str,
+    data: str,
+    figures: Any,
+    began: Path | None = None,
+    once: bool = False,
+) -> dict[str, tuple[int, int]]:
+    from finetune.card import card
+    from finetune.seeds import FILE, figures_of, figures_text
+    from finetune.train import train as run
+    from finetune.train import write_adapter
+
+    own = wiring.identity(base)
+    made_from = own | {"prompt": PROMPT_VERSION, "data": data, "settings": asdict(settings)}
+    known = figures_of(target, made_from) if once else None
+    if known is not None:
+        return known
+    model, result = run(base, training, held_out, work, settings, evaluate_every, say, began)
+    if not MAIN:
+        return {}
+    measured: dict[str, tuple[int, int]]
+    measured, files = figures(model)
+    told = card(target.name, purpose, own, data, settings, result, measured)
+    files = {**files, FILE: figures_text(made_from, measured)}
+    write_adapter(model, target, own | {"prompt": PROMPT_VERSION}, told, files)
+    say(f"Done: {target} ({sum(f.stat().st_size for f in target.iterdir()) / 1e6:.1f} MB)")
+    for name, (right, asked) in measured.items():
+        say(f"  {name}: {right} of {asked}")
+    return measured
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
