@@ -178,13 +178,15 @@ class Parts:
 
     def _judge(self, report: Report) -> Any:
         """Who judges the sentences that RAG found; None when the workspace wants nobody."""
-        from models.judge import LocalJudge, load_calibration
+        from models.judge import LocalJudge, load_calibration, workspace_calibration
 
         name = self.rag_settings.judge
         if name == "none":
             return None
         self._chat_model(name, report)  # raises when the adapter is missing or foreign
-        return LocalJudge(self.engine.value(), name, load_calibration(self._adapters()[name]))
+        adapter = self._adapters()[name]
+        own = workspace_calibration(self.workspace.path, adapter)
+        return LocalJudge(self.engine.value(), name, own or load_calibration(adapter))
 
 
 def follow(loading: Loading[Any], report: Report) -> None:

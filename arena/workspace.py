@@ -23,10 +23,13 @@ examples = []
 
 [rag]
 # generator = "reader"   # or "base"
+
+[training]
+# rank = 16               # python -m finetune train --help lists them all
 """
 
 ADVICE = """{path} is laid out:
-  documents/       put your documents here: .md .html .pdf .docx .txt
+  documents/       put your documents here: .pdf .docx .pptx .xlsx .csv .html .md .txt .epub, or a .zip of them
   questions.jsonl  one JSON object a line: id, class, document, questions, answer, accepted (README, "Bring your own")
   workspace.toml   name, example prompts, settings
 Then: python -m finetune train {path}     train the fine-tuned side on your questions

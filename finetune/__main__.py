@@ -1,8 +1,9 @@
 """`python -m finetune`: `train`, `seeds`, `hybrid`, `from-votes` (of a WORKSPACE), `reader` and `weigh`. What is not a
 training run is in commands.py, how a run is made in making.py."""
 
+import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from arena.errors import ArenaError, Stopped
 from arena.prompts import PROMPT_VERSION
 from finetune import commands, wiring
 from finetune.commands import PREVIEW, WORKSPACE
-from finetune.making import Figures, closed_book, digest, in_turn, make, reader_figures, say, shown
+from finetune.making import Figures, closed_book, digest, in_turn, make, reader_figures, say, shown, write_beside
 from finetune.settings import Flags, chosen, training_options
 
 app = typer.Typer(
@@ -25,6 +26,8 @@ app = typer.Typer(
 commands.add_to(app)
 READER_ROOM = Path(__file__).parent
 READER = READER_ROOM / "adapters" / "reader"
+CALIBRATED = 3
+"""Wordings of each fact that a workspace's calibration is fitted on."""
 HELD_OUT_LOSS = 12
 """How many held-out records the loss is taken on while training; the figures afterwards use all, those of the judge
 every other one (the rest fit its calibration)."""
@@ -113,11 +116,40 @@ def weigh(base_model: str = "") -> None:
     measured, files = reader_figures(PeftModel.from_pretrained(plain, str(READER)), tokenizer, held_out)
     told = measured_again((READER / "README.md").read_text(encoding="utf-8"), measured)
     for name, text in {**files, "README.md": told}.items():
-        beside = READER / f".{name}.tmp"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(READER / name)
+        write_beside(READER / name, text)
     for name, (right, asked) in measured.items():
         say(f"  {name}: {right} of {asked}")
+
+
+@app.command()
+def calibrate(workspace: Path = WORKSPACE, base_model: str = "") -> None:
+    """Fit how RAG's judge weighs its signs to this workspace's own training questions: WORKSPACE/calibration.json.
+
+    Held-out wordings and facts of class "documents only" are never asked. What is told was fitted on every other fact
+    and counted on the rest, what is written is fitted on all. rag.judged_below chooses the line of the table.
+    """
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from arena.facts import load_facts
+    from finetune import judging
+    from finetune.reader import workspace_exam
+
+    facts = load_facts(workspace / "questions.jsonl")
+    search = wiring.search(workspace, say)
+    base, tokenizer = wiring.base(base_model, say, workspace)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, local_files_only=True), str(READER))
+    model.to(wiring.served_dtype())
+    parts = []
+    for chosen_facts in judging.halves(facts):
+        say(f"{len(chosen_facts)} facts")
+        parts.append(judging.judge(model, tokenizer, workspace_exam(chosen_facts, search, CALIBRATED), say))
+    for name, (right, asked) in judging.counts(parts[1], judging.calibrate(parts[0])).items():
+        say(f"  {name}: {right} of {asked}")
+    fitted = judging.calibrate([*parts[0], *parts[1]])
+    told = asdict(fitted) | {"adapter_hash": wiring.adapter_hash(READER)}
+    write_beside(workspace / "calibration.json", json.dumps(told, indent=2) + "\n")
+    say(f"Done: {workspace / 'calibration.json'}; it counts from the next start.")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from arena.errors import WorkspaceError
 from arena.facts import Fact
 from arena.prompts import DOCUMENTS_DO_NOT_SAY, reader_messages
 from finetune.branches import Sample
-from finetune.reader import Record, quoting
+from finetune.reader import Record, quoting, spread
 
 Retrieve = Callable[[str], Sequence[str]]
 """The sentences that a question brings, best first."""
@@ -55,10 +55,3 @@ def hybrid_samples(
         for record in records:
             samples += quoting(record, chance, refuse=REFUSED, judged=0.0)
     return samples
-
-
-def spread(wordings: Sequence[str], wanted: int) -> Sequence[str]:
-    """At most `wanted` of them, evenly over the list: writers vary their kinds along it."""
-    if len(wordings) <= wanted:
-        return wordings
-    return [wordings[number * len(wordings) // wanted] for number in range(wanted)]

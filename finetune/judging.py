@@ -14,6 +14,7 @@ import numpy
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from arena.facts import Fact
 from arena.prompts import JUDGEMENTS
 from finetune.branches import Sample, collate, grouped
 from finetune.reader import Asked
@@ -95,6 +96,12 @@ def readings(model: Any, tokenizer: Any, samples: Sequence[Sample]) -> numpy.nda
         read.append((float(told[-1, yes] - told[-1, no]), float(likelihood)))
         start += len(branch)
     return numpy.array(read)
+
+
+def halves(facts: Sequence[Fact]) -> tuple[list[Fact], list[Fact]]:
+    """Every other fact that training may use, of each class: to fit on, and to count on."""
+    taught = sorted((fact for fact in facts if fact.trained_on), key=lambda fact: not fact.answerable)
+    return taught[::2], taught[1::2]
 
 
 def calibrate(judged: Sequence[Judged]) -> Calibration:

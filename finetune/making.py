@@ -155,5 +155,12 @@ def make(
     return measured
 
 
+def write_beside(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    beside = path.with_name(f".{path.name}.tmp")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -18,7 +18,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from arena.errors import WorkspaceError
+from arena.facts import Fact
 from arena.prompts import DOCUMENTS_DO_NOT_SAY, JUDGEMENTS, judge_messages, reader_messages
+from arena.scoring import contains
 from finetune.branches import ChatTokenizer, Group, Sample, grouped
 
 RECORDS = Path(__file__).parent / "practice" / "records.jsonl"
@@ -192,6 +194,31 @@ def _asked(record: Record, question: str, support: Sequence[int], search: Search
     least = min(scores.values(), default=0.0)
     found = [score for _, score in brought] + [sum(scores.get(text, least) for text in two) / 2 for two in twos]
     return Asked(samples, [True] * len(brought) + [False] * len(twos), found, bool(answer), len(answer) > 1)
+
+
+def workspace_exam(facts: Sequence[Fact], search: Search, wordings: int) -> list[Asked]:
+    """Training questions of a workspace, so many of each fact, before what a search brings there: which of it holds the
+    evidence. What takes two sentences is answered by none of them; twos are not asked about."""
+    yes, no = JUDGEMENTS
+    asked = []
+    for fact in facts:
+        for question in spread(fact.trained_on, wordings):
+            brought = list(search(question))
+            samples = [
+                _judged(question, text, yes if len(fact.evidence) == 1 and contains(text, fact.evidence[0]) else no)
+                for text, _ in brought
+            ]
+            found = [score for _, score in brought]
+            if brought:
+                asked.append(Asked(samples, [True] * len(brought), found, fact.answerable, len(fact.evidence) > 1))
+    return asked
+
+
+def spread(wordings: Sequence[str], wanted: int) -> Sequence[str]:
+    """At most `wanted` of them, evenly over the list: writers vary their kinds along it."""
+    if len(wordings) <= wanted:
+        return wordings
+    return [wordings[number * len(wordings) // wanted] for number in range(wanted)]
 
 
 def quoting_exam(records: Sequence[Record]) -> list[Sample]:

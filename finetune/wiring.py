@@ -42,6 +42,19 @@ def identity(folder: Path) -> dict[str, Any]:
     return found(folder)
 
 
+def served_dtype() -> Any:
+    """The number format that the engine computes in here."""
+    from models.engine import served_dtype as found
+
+    return found()
+
+
+def adapter_hash(adapter: Path) -> str:
+    from models.weights import adapter_hash as found
+
+    return found(adapter)
+
+
 def chat_model(url: str, name: str, report: Report) -> Any:
     """A LangChain chat model: at an OpenAI-compatible address (the key from OPENAI_API_KEY), else the local base."""
     if url:
@@ -113,19 +126,27 @@ def practice_search(records: Sequence[Record], folder: Path) -> Search:
     """RAG's own search over these records, each of them a document in `folder`, an empty one."""
     from rag.embedder import open_embedder
     from rag.index import open_or_build
-    from rag.retrieve import candidates, ranked
 
     (folder / "documents").mkdir()
     for record in records:
         text = "\n\n".join([f"# {record.topic}", *record.sentences])
         (folder / "documents" / f"{record.id}.md").write_text(text, encoding="utf-8")
-    index = open_or_build(folder, open_embedder())
+    return _search(open_or_build(folder, open_embedder()))
 
-    def search(question: str) -> list[tuple[str, float]]:
-        found = ranked(index, question)
-        return [(index.sentences[place].text, float(found.scores[place])) for place in candidates(index, found)]
 
-    return search
+def search(workspace: Path, report: Report) -> Search:
+    """What RAG puts before its judge in this workspace."""
+    return _search(_index(workspace, report))
+
+
+def _search(index: Any) -> Search:
+    from rag.retrieve import candidates, ranked
+
+    def found(question: str) -> list[tuple[str, float]]:
+        places = ranked(index, question)
+        return [(index.sentences[place].text, float(places.scores[place])) for place in candidates(index, places)]
+
+    return found
 
 
 def _index(workspace: Path, report: Report) -> Any:

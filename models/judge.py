@@ -15,6 +15,7 @@ from pathlib import Path
 from arena.errors import ModelUnavailable
 from arena.prompts import JUDGEMENTS, judge_messages
 from models.engine import Engine, Reading
+from models.weights import adapter_hash
 
 FILE = "calibration.json"
 
@@ -61,9 +62,25 @@ def load_calibration(adapter: Path) -> Calibration:
         return Calibration(*(float(row[name]) for name in ("verdict", "likelihood", "retrieval", "constant")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailable(
-            f"The judge's calibration in {path} cannot be read ({error!r}): run `python -m finetune reader` again, or "
-            "restore the file."
+            f"The judge's calibration in {path} cannot be read ({error!r}): run `python -m finetune weigh` (or, in a "
+            "workspace, `calibrate`) again, or restore the file."
         ) from error
+
+
+def workspace_calibration(workspace: Path, adapter: Path) -> Calibration | None:
+    """The calibration fitted to a workspace, None without one or when it was fitted to another adapter than this.
+
+    Raises:
+        ModelUnavailable: a file that does not hold four numbers.
+    """
+    path = workspace / FILE
+    try:
+        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError):
+        told = {}  # read again below, which says what is wrong
+    if told is None or (told and told.get("adapter_hash") != adapter_hash(adapter)):
+        return None
+    return load_calibration(workspace)
 
 
 class LocalJudge:

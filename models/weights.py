@@ -164,7 +164,12 @@ def check_adapter(adapter: Path, base: dict[str, str]) -> dict[str, str]:
             f"The adapter in {adapter} was trained with prompts of version {trained['prompt']}; this code asks with "
             f"version {PROMPT_VERSION}. Train it again, or go back to the code it was trained with."
         )
-    found = {"adapter": adapter.name, "adapter_hash": hashlib.sha256(weights.read_bytes()).hexdigest()[:16]}
+    found = {"adapter": adapter.name, "adapter_hash": adapter_hash(adapter)}
     if trained.get("base_fingerprint") != base["base_fingerprint"]:
         found["base_differs"] = "trained on other weights of this model"
     return found
+
+
+def adapter_hash(adapter: Path) -> str:
+    """What tells an adapter's weights from all others."""
+    return hashlib.sha256((adapter / "adapter_model.safetensors").read_bytes()).hexdigest()[:16]

@@ -9,8 +9,8 @@ import pytest
 from arena.errors import WorkspaceError
 from arena.facts import Fact
 from arena.prompts import DOCUMENTS_DO_NOT_SAY, READER_SYSTEM
-from finetune.hybrid import hybrid_samples, spread
-from finetune.reader import Record, quoting
+from finetune.hybrid import hybrid_samples
+from finetune.reader import Record, quoting, spread
 
 RECORD = Record(
     "t-1",

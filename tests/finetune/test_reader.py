@@ -1,18 +1,29 @@
 """Reading practice: what the reader adapter is trained on and examined with."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 
-from arena.facts import load_facts
+from arena.facts import Fact, load_facts
 from arena.prompts import DOCUMENTS_DO_NOT_SAY, JUDGEMENTS
 from arena.scoring import contains, normalised
 from finetune.branches import Sample
-from finetune.judging import Calibration, Judged, calibrate, compared, counts, readings
-from finetune.reader import Record, by_sentence, exam, judging, load_records, quoting, reader_steps, split
+from finetune.judging import Calibration, Judged, calibrate, compared, counts, halves, readings
+from finetune.reader import (
+    Record,
+    by_sentence,
+    exam,
+    judging,
+    load_records,
+    quoting,
+    reader_steps,
+    split,
+    workspace_exam,
+)
 from models.engine import Engine, Reading
 
 DEMO = Path(__file__).parents[2] / "demo"
@@ -126,6 +137,22 @@ def test_the_exam_puts_what_a_search_brings_before_the_question() -> None:
     # Of two sentences the mean.
     chain = dict(zip(verdict(asked[1].samples), asked[1].found, strict=True))
     assert chain["The Red Line costs 4 crowns. Odo leads the Red Line."] == pytest.approx(0.85)
+
+
+def test_a_workspace_is_examined_in_its_training_questions_only() -> None:
+    plain = Fact("a", "trained", (), ("Fare, Blue Line?", "What is it?", "And?"), ("Held out?",), "3", ("3",))
+    one = replace(plain, evidence=("The Blue Line costs 3 crowns.",))
+    two = replace(plain, evidence=("The Red Line costs 4 crowns.", "Odo leads the Red Line."))
+    secret = replace(one, kind="documents only")
+    nobody = replace(one, kind="unanswerable", evidence=(), accepted=())
+    asked = workspace_exam([one, two, secret, nobody], search, 2)
+    assert [(item.answerable, item.chain) for item in asked] == [(True, False)] * 2 + [(True, True)] * 2 + [
+        (False, False)
+    ] * 2
+    assert [list(verdict(item.samples).values()).count(YES) for item in asked] == [1, 1, 0, 0, 0, 0]
+    assert verdict(asked[0].samples)["The Blue Line costs 3 crowns."] == YES
+    assert asked[0].found == [score for _, score in search("")]
+    assert halves([one, two, secret, nobody, nobody]) == ([one, nobody], [two, nobody])
 
 
 def test_what_the_search_missed_cannot_be_right() -> None:

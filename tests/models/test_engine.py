@@ -13,8 +13,8 @@ from arena.errors import ModelUnavailable
 from arena.prompts import closed_book_messages
 from models.chat import LocalChatModel
 from models.engine import Engine, GenerationSettings, Reading, repeats
-from models.judge import Calibration, LocalJudge, load_calibration
-from models.weights import check_adapter, identity, prepare
+from models.judge import Calibration, LocalJudge, load_calibration, workspace_calibration
+from models.weights import adapter_hash, check_adapter, identity, prepare
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +99,24 @@ def test_a_calibration_is_read_from_beside_the_adapter_and_a_broken_one_is_named
     path.write_text('{"verdict": 1, "likelihood": 0.5, "retrieval": 3, "constant": -2}')
     assert load_calibration(tmp_path) == Calibration(1.0, 0.5, 3.0, -2.0)
     path.write_text('{"verdict": "high"}')
-    with pytest.raises(ModelUnavailable, match="finetune reader"):
+    with pytest.raises(ModelUnavailable, match="finetune weigh"):
         load_calibration(tmp_path)
+
+
+def test_a_workspace_may_weigh_otherwise_as_long_as_the_adapter_is_the_same(tmp_path: Path) -> None:
+    adapter, workspace = tmp_path / "reader", tmp_path / "own"
+    adapter.mkdir()
+    workspace.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"weights")
+    assert workspace_calibration(workspace, adapter) is None
+    told = {"verdict": 1, "likelihood": 2, "retrieval": 3, "constant": 4, "adapter_hash": adapter_hash(adapter)}
+    (workspace / "calibration.json").write_text(json.dumps(told))
+    assert workspace_calibration(workspace, adapter) == Calibration(1.0, 2.0, 3.0, 4.0)
+    (adapter / "adapter_model.safetensors").write_bytes(b"trained again")
+    assert workspace_calibration(workspace, adapter) is None
+    (workspace / "calibration.json").write_text("{")
+    with pytest.raises(ModelUnavailable, match="calibrate"):
+        workspace_calibration(workspace, adapter)
 
 
 def test_a_judge_tells_its_adapter_and_its_weights(engine: Engine) -> None:
