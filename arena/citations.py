@@ -52,6 +52,12 @@ sentence of the demo with one word exchanged still found a source in 452 of 1,25
 _MARK = re.compile(r"\[\d+(?:\s*[,;–-]\s*\d+)*\]")
 _MARKS = re.compile(rf"(?:[ \t]*{_MARK.pattern})+")
 _BULLET = re.compile(r"^[ \t]*(?:(?:[-*+•>]|#{1,6}|\d{1,3}[.)])[ \t]+)+", re.MULTILINE)
+_FRAME = re.compile(
+    r"\b(?:according to|as (?:stated|written|described) in) (?:the |these |this |our )?"
+    r"(?:manual|handbook|guide|policy|documentation|documents?|passages?|texts?|sources?),",
+    re.IGNORECASE,
+)
+"""Where an answer says that it has it from, without a name."""
 _CLAUSE = re.compile(r"[,;:()—–?!](?=\s|$)|\s[—–-]\s|\s\(|\b(?:and|or|but|while|whereas|although|because)\b")
 _NAME = re.compile(r"\b[A-ZÀ-ÖØ-Þ]\w*(?:[ -](?:[A-ZÀ-ÖØ-Þ]\w*|\d\w*))*")
 _NUMBER = re.compile(r"(?:minus)?\d[\d.]*")
@@ -98,7 +104,7 @@ class Citation:
 
 def cite(answer: str, passages: Sequence[Passage], split: Split = split_sentences) -> tuple[Citation, ...]:
     """Every sentence of the answer, in order, with its source. Marks like [1] and list markers are not read."""
-    plain = _BULLET.sub(_blank, _MARK.sub(_blank, answer))
+    plain = _FRAME.sub(_blank, _BULLET.sub(_blank, _MARK.sub(_blank, answer)))
     candidates = [each for number, passage in enumerate(passages) for each in _candidates(number, passage, split)]
     numbers: dict[Source, int] = {}
     found, subject = [], ""

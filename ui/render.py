@@ -185,7 +185,10 @@ def passages_html(passages: Sequence[Passage] | None, found: Sequence[Citation] 
 
 def _passage_html(passage: Passage, sources: Mapping[Source, int]) -> str:
     location = f" <span>{escaped(passage.location)}</span>" if passage.location else ""
-    used = "".join(f'<q dir="auto">{escaped(sentence)}</q>' for sentence in passage.used)
+    # What is marked in the open passage need not be said below it again.
+    marked = {passage.text[source.start : source.end] for source in sources}
+    unmarked = [sentence for sentence in passage.used if sentence not in marked]
+    used = "".join(f'<q dir="auto">{escaped(sentence)}</q>' for sentence in unmarked)
     return (
         f"<details{' open' if sources else ''}><summary><b>{escaped(passage.document)}</b>{location} "
         f'<span class="score">· score {passage.score:.2f}</span></summary>'

@@ -236,3 +236,13 @@ def test_sentences_of_a_passage_may_be_quoted_in_a_row() -> None:
     assert [each.verdict for each in cited("There is no kit.", text)] == ["supported"]
     (whole,) = cite("Buy a new one, please. It is old.", [passage(text), passage("")], lambda line: [line])
     assert whole.verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    "frame", ["According to the manual, the", "As stated in the documents, the", "according to this policy, the"]
+)
+def test_saying_where_it_is_from_needs_no_source_unless_it_is_named(frame: str) -> None:
+    passages = [Passage("a.md", "", "The Ossa 4 weighs 3 kg.", 0.5)]
+    assert [each.verdict for each in cite(f"{frame} Ossa 4 weighs 3 kg.", passages)] == ["supported"]
+    named = "According to the Ossa 5 manual, the Ossa 4 weighs 3 kg."
+    assert [each.verdict for each in cite(named, passages)] == ["unsupported"]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from arena.answer import Answer, Timings
+from arena.citations import cite
 from arena.comparison import Choice, Comparison, Vote
 from arena.events import Passage
 from arena.loading import State
@@ -122,3 +123,11 @@ def test_no_marks_while_hidden_unfinished_or_without_retrieval() -> None:
 
 def test_an_answer_cannot_forge_a_mark() -> None:
     assert "<sup" not in render.answer_html(replace(CITED, text="It flies \ue0001\ue001 away."))
+
+
+def test_a_used_sentence_that_is_marked_in_its_passage_is_not_said_again() -> None:
+    passage = Passage("a.md", "", "It rains. The Ossa 4 weighs 3 kg.", 0.5, ("The Ossa 4 weighs 3 kg.", "It rains."))
+    found = cite("The Ossa 4 weighs 3 kg.", [passage])
+    html = render.passages_html([passage], found)
+    assert html.count("The Ossa 4 weighs 3 kg.") == 1
+    assert '<q dir="auto">It rains.</q>' in html
