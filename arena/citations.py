@@ -2,8 +2,9 @@
 
 A source holds every word of the answer sentence but the commonest, in any form; names to the letter; each number with
 what it counts; and it denies what the answer denies. When in doubt, an answer sentence is unsupported.
-Does not know: synonyms, "four" for 4, units by other names ("11 W" for "11 watts"), what was asked, and claims that
-only two sentences together support.
+Does not know: synonyms, "four" for 4, units by other names ("11 W" for "11 watts"), what was asked, claims that only
+two sentences together support, and who does what: "Ann hired Bob" finds "Bob hired Ann", and of two prices in one
+sentence either will do unless their owners are numbered names. A test holds such cases.
 """
 
 import re

@@ -5,6 +5,7 @@ answer (measured on 2 cores). And switching PEFT's adapters is not thread-safe. 
 handed the same worker. Knows nothing of models.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
@@ -26,7 +27,7 @@ class Worker:
         """Run `work` in the thread, wait, and return or raise what it does."""
         if threading.current_thread() is self._thread:
             return work(*given, **named)
-        return next(self.stream(lambda: iter([work(*given, **named)])))
+        return next(self.stream(lambda: _once(lambda: work(*given, **named))))
 
     def stream(self, make: Callable[[], Iterator[Result]]) -> Iterator[Result]:
         """Make an iterator in the thread and run through it there, handing on each item as it comes.
@@ -68,7 +69,9 @@ class Worker:
                 yield item  # type: ignore[misc]
         finally:
             left.set()
-            ended.wait()
+            # Not where nobody would end it: a stream that is collected in the worker's own thread, or at exit.
+            if threading.current_thread() is not self._thread and not sys.is_finalizing():
+                ended.wait()
 
     def _enqueue(self, job: Callable[[], None]) -> None:
         with self._starting:
@@ -79,3 +82,21 @@ class Worker:
     def _run(self) -> None:
         while True:
             self._waiting.get()()
+
+
+class Caller(Worker):
+    """Computes in the thread of whoever asks: for commands, whose one thread is the first to compute anyway."""
+
+    def call(self, work: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+        return work(*given, **named)
+
+    def stream(self, make: Callable[[], Iterator[Result]]) -> Iterator[Result]:
+        return make()
+
+
+def _once(work: Callable[[], Result]) -> Iterator[Result]:
+    try:
+        found = work()
+    except StopIteration as error:  # would end the stream instead of reaching the caller
+        raise RuntimeError("the work raised StopIteration") from error
+    yield found

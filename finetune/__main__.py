@@ -60,7 +60,7 @@ def seeds(
     """
     from finetune.seeds import spreads
 
-    first = chosen(flags, workspace).seed
+    first = chosen({name: value for name, value in flags.items() if name != "epochs"}, workspace).seed
     runs = []
     for seed in range(first, first + count):
         folder = workspace / "runs" / "seeds" / str(seed)

@@ -14,12 +14,13 @@ import numpy
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from arena.errors import WorkspaceError
 from arena.facts import Fact
 from arena.prompts import JUDGEMENTS
 from finetune.branches import Sample, collate, grouped
 from finetune.reader import Asked
 
-THRESHOLDS = (0.3, 0.35, 0.4, 0.5, 0.6, 0.7)
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
 """Where the trade-off between answers accepted and near misses refused is told."""
 Features = numpy.ndarray
 """(texts, 3): the verdict's logit; how much likelier the question is after this text than after all single sentences
@@ -99,13 +100,25 @@ def readings(model: Any, tokenizer: Any, samples: Sequence[Sample]) -> numpy.nda
 
 
 def halves(facts: Sequence[Fact]) -> tuple[list[Fact], list[Fact]]:
-    """Every other fact that training may use, of each class: to fit on, and to count on."""
-    taught = sorted((fact for fact in facts if fact.trained_on), key=lambda fact: not fact.answerable)
+    """Every other fact that training may use, of each class: to fit on, and to count on. Without "evidence" it is not
+    known which sentence answers."""
+    known = (fact for fact in facts if fact.trained_on and (fact.evidence or not fact.answerable))
+    taught = sorted(known, key=lambda fact: not fact.answerable)
     return taught[::2], taught[1::2]
 
 
 def calibrate(judged: Sequence[Judged]) -> Calibration:
-    """Fit on every text of these questions; without a penalty, four weights on thousands of texts."""
+    """Fit on every text of these questions; without a penalty, four weights on thousands of texts.
+
+    Raises:
+        WorkspaceError: no question, or none of the texts answers, or all do.
+    """
+    if len({answers for question in judged for answers in question.right}) < 2:
+        raise WorkspaceError(
+            f"Nothing to fit on: of {len(judged)} questions no text that a search brings is known to answer, or"
+            " all are. "
+            'Needed are facts of class "trained" with training wordings and "evidence", sentences of the documents.'
+        )
     features = numpy.concatenate([question.features for question in judged])
     right = numpy.concatenate([question.right for question in judged])
     fitted = LogisticRegression(C=1e6, max_iter=1000).fit(features, right)
@@ -117,6 +130,8 @@ def counts(judged: Sequence[Judged], calibration: Calibration) -> dict[str, tupl
     what is accepted at a threshold, in the order of serving; nothing is accepted where nothing answers."""
     found: dict[str, list[bool]] = {}
     for question in judged:
+        if question.chain and question.single.all():
+            continue  # twos were not asked about
         chances = calibration.probabilities(question.features)
         wanted = "two sentences" if question.chain else "sentence"
         if question.answerable:

@@ -100,13 +100,11 @@ def reader_figures(model: Any, tokenizer: Any, held_out: Any) -> Figures:
     """Weighs the reader's signs on every other of these records, and measures on the rest."""
     import tempfile
 
-    import torch
-
     from finetune.check import quoting_accuracy
     from finetune.judging import calibrate, counts, judge
     from finetune.reader import exam, quoting_exam
 
-    model.to(torch.bfloat16)  # as it is served, and twice as fast as in full precision
+    model.to(wiring.served_dtype())
     with tempfile.TemporaryDirectory() as folder:
         search = wiring.practice_search(held_out, Path(folder))
         calibration = calibrate(judge(model, tokenizer, exam(held_out[::2], search, EXAMINED), say))

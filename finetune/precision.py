@@ -168,9 +168,13 @@ def same_form(own: Any, settings: TrainingSettings, began: Path) -> None:
         "dropout": own.lora_dropout,
         "rslora": own.use_rslora,
     }
-    if settings.target_names != [ALL_LINEAR]:
-        form["targets"] = ",".join(name for name in settings.targets.split(",") if name.strip() in own.target_modules)
     wanted = {name: getattr(settings, name) for name in form}
+    if settings.target_names != [ALL_LINEAR]:
+        form["targets"] = ",".join(sorted(own.target_modules))
+        wanted["targets"] = ",".join(sorted(settings.target_names))
     if wanted != form:
         told = ", ".join(f"{name} {form[name]} and not {wanted[name]}" for name in form if form[name] != wanted[name])
-        raise AdapterMismatch(f"The adapter in {began} has {told}: leave that out, or train a new adapter.")
+        raise AdapterMismatch(
+            f"The adapter in {began} has {told}: give the same, by options or under [training] in workspace.toml, or "
+            "train a new adapter (hybrid: --fresh)."
+        )

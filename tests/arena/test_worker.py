@@ -1,12 +1,14 @@
 """One thread computes, in order of asking; whoever stops listening frees it."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from arena.worker import Worker
+from arena.worker import Caller, Worker
 
 
 def counting(seen: list[str], until: int = 1000) -> Iterator[int]:
@@ -68,3 +70,34 @@ def test_work_that_asks_for_more_work_is_not_left_waiting_for_itself() -> None:
     worker, seen = Worker("only"), list[str]()
     assert worker.call(lambda: worker.call(lambda: 3)) == 3
     assert worker.call(lambda: list(worker.stream(lambda: counting(seen, 2)))) == [0, 1]
+
+
+def test_a_stream_that_is_thrown_away_in_the_thread_itself_does_not_wait_for_itself() -> None:
+    worker = Worker()
+    held: list[Iterator[int]] = [worker.stream(lambda: counting([], 50))]
+    next(held[0])
+
+    def drop() -> str:
+        held.clear()  # as the garbage collector may, while the thread computes
+        return "free"
+
+    inner = worker.stream(lambda: iter([drop()]))
+    assert list(inner) == ["free"]
+
+
+@pytest.mark.parametrize("work", ["raise SystemExit(3)", "worker.call(int)"])
+def test_a_process_ends_although_a_stream_was_left_half_read(work: str) -> None:
+    code = (
+        "import itertools\nfrom arena.worker import Caller, Worker\nworker = Worker()\n"
+        "class Holder: pass\nholder = Holder()\nholder.own = holder\n"
+        "holder.stream = worker.stream(lambda: iter(range(3)))\nnext(holder.stream)\n" + work
+    )
+    found = subprocess.run([sys.executable, "-c", code], timeout=20, check=False)
+    assert found.returncode == (3 if "SystemExit" in work else 0)
+
+
+def test_a_command_computes_in_its_own_thread() -> None:
+    caller, seen = Caller(), list[str]()
+    assert caller.call(lambda: threading.current_thread().name) == threading.current_thread().name
+    assert list(caller.stream(lambda: counting(seen, 2))) == [0, 1]
+    assert set(seen[:2]) == {threading.current_thread().name}

@@ -517,3 +517,14 @@ def test_the_fingerprint_changes_with_a_member_of_an_archive(tmp_path: Path) -> 
         return fingerprint(tmp_path, NamedEmbedder(), Settings())  # type: ignore[arg-type]
 
     assert now("It weighs 4 kilograms.") == now("It weighs 4 kilograms.") != now("It weighs 5 kilograms.")
+
+
+def test_long_and_padded_numbers_keep_their_digits(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet: Any = book.active
+    sheet.append(["Product", "EAN", "Account", "Turnover"])
+    sheet.append(["Ossa 4", 4006381333931, 1067, 1234567])
+    sheet["B2"].number_format, sheet["C2"].number_format, sheet["D2"].number_format = "0", "00000", '0.0,,"M"'
+    book.save(tmp_path / "a.xlsx")
+    text = everything(load(tmp_path)[0]["a.xlsx"])
+    assert "4006381333931" in text and "01067" in text and "1234567" in text and "1234567M" not in text

@@ -131,3 +131,13 @@ def test_a_used_sentence_that_is_marked_in_its_passage_is_not_said_again() -> No
     html = render.passages_html([passage], found)
     assert html.count("The Ossa 4 weighs 3 kg.") == 1
     assert '<q dir="auto">It rains.</q>' in html
+
+
+def test_marks_leave_tables_code_and_links_whole() -> None:
+    passage = Passage("a.md", "", "The Ossa 4 weighs 3 kg.", 0.5)
+    table = "| Item | Weight |\n|---|---|\n| Ossa 4 | 3 kg |\n\nThe Ossa 4 weighs 3 kg."
+    html = render._cited_html(table, cite(table, [passage]))
+    assert "<table>" in html and html.count('class="cite"') == 1
+    code = "Look:\n\n```python\nprint(1)\n```\n\nThe Ossa 4 weighs 3 kg."
+    html = render._cited_html(code, cite(code, [passage]))
+    assert "<small" not in html.partition("<code")[2].partition("</code>")[0] and 'class="cite"' in html
