@@ -109,12 +109,14 @@ def weigh(base_model: str = "") -> None:
 
     from finetune.card import measured_again
     from finetune.reader import load_records, split
+    from finetune.seeds import FILE
 
     base, tokenizer = wiring.base(base_model, say)
     _, held_out = split(load_records())
     plain = AutoModelForCausalLM.from_pretrained(base, local_files_only=True)
     measured, files = reader_figures(PeftModel.from_pretrained(plain, str(READER)), tokenizer, held_out)
     told = measured_again((READER / "README.md").read_text(encoding="utf-8"), measured)
+    (READER / FILE).unlink(missing_ok=True)  # of another examination
     for name, text in {**files, "README.md": told}.items():
         write_beside(READER / name, text)
     for name, (right, asked) in measured.items():

@@ -4,6 +4,7 @@ Writes nothing to disk, so a member's name is only a name. Does not open an arch
 """
 
 import io
+import re
 import stat
 import zipfile
 import zlib
@@ -107,7 +108,8 @@ def _harmless(entry: zipfile.ZipInfo) -> str:
         except UnicodeError:
             name = entry.filename
     name = "".join(character if character.isprintable() else " " for character in name)
-    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..", "C:"))
+    parts = name.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..") and not re.fullmatch("[A-Za-z]:", part))
 
 
 def _hidden(name: str) -> bool:

@@ -329,7 +329,10 @@ def test_a_device_without_bf16_is_not_measured(tiny_model: Path, monkeypatch: py
     assert precision.measured(shapes, "cpu") == Precision(False)
 
 
-def test_the_measurement_leaves_the_first_weights_as_they_were(tiny_model: Path) -> None:
+def test_the_measurement_leaves_the_first_weights_as_they_were(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
     before = torch.get_rng_state()
     precision.measured(precision.layer_shapes(tiny_model), "cpu")
     assert torch.equal(before, torch.get_rng_state())
