@@ -26,7 +26,7 @@ app = typer.Typer(
 commands.add_to(app)
 READER_ROOM = Path(__file__).parent
 READER = READER_ROOM / "adapters" / "reader"
-CALIBRATED = 3
+CALIBRATED = 2
 """Wordings of each fact that a workspace's calibration is fitted on."""
 HELD_OUT_LOSS = 12
 """How many held-out records the loss is taken on while training; the figures afterwards use all, those of the judge
