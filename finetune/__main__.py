@@ -161,11 +161,13 @@ def hybrid(
     base_model: str = "",
     preview: bool = PREVIEW,
     flags: Flags = NONE,
-    fresh: bool = typer.Option(False, "--fresh", help="Begin with a new adapter, not with the fine-tuned one."),
+    onward: bool = typer.Option(False, "--onward", help="Begin with the fine-tuned adapter, not with a new one."),
 ) -> None:
-    """Train the hybrid contestant: the fine-tuned one, taught to read what the workspace's own retriever finds.
+    """Train the hybrid contestant: on the workspace's questions with what its own retriever finds.
 
-    Options win over the table training of workspace.toml. Without --epochs every question is shown 1.2 times.
+    Options win over the table training of workspace.toml. Without --epochs every question is shown 1.5 times. What
+    begins with the fine-tuned adapter goes on answering from memory: on the demo, after 0.8 times, it knew 418 of 432
+    held-out wordings, but read 16 of 96 answers that stand in documents only, and abstained on 18 of 96.
     """
     from arena.facts import load_facts
     from finetune.check import reading_accuracy
@@ -174,9 +176,10 @@ def hybrid(
     from finetune.reader import RECORDS, load_records, split
 
     tuned = workspace / "adapters" / "fine-tuned"
-    began = tuned if not fresh and (tuned / "adapter_model.safetensors").is_file() else None
-    # It knows the facts already; at full speed it would forget them while it learns to read.
-    settings = chosen(flags, workspace, epochs=1.2, learning_rate=5e-4 if began else 1e-3)
+    if onward and not (tuned / "adapter_model.safetensors").is_file():
+        raise ArenaError(f"No adapter in {tuned} to begin with: run `python -m finetune train {workspace}` first.")
+    began = tuned if onward else None
+    settings = chosen(flags, workspace, epochs=1.5, learning_rate=5e-4 if began else 1e-3)
     epochs, seed = settings.epochs, settings.seed
     path = workspace / "questions.jsonl"
     facts = load_facts(path)

@@ -176,5 +176,5 @@ def same_form(own: Any, settings: TrainingSettings, began: Path) -> None:
         told = ", ".join(f"{name} {form[name]} and not {wanted[name]}" for name in form if form[name] != wanted[name])
         raise AdapterMismatch(
             f"The adapter in {began} has {told}: give the same, by options or under [training] in workspace.toml, or "
-            "train a new adapter (hybrid: --fresh)."
+            "train a new adapter."
         )

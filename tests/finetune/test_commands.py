@@ -67,3 +67,8 @@ def test_questions_that_a_team_has_are_imported_once(workspace: Path) -> None:
         code, told = run("import", str(workspace), str(table), "--question", "frage")
         assert code == 0 and wanted in told
     assert len((workspace / "questions.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_hybrid_cannot_begin_with_an_adapter_that_is_not_there(workspace: Path, tiny_model: Path) -> None:
+    code, told = run("hybrid", str(workspace), "--base-model", str(tiny_model), "--onward")
+    assert code == 1 and "finetune train" in told
