@@ -128,7 +128,9 @@ def calibrate(workspace: Path = WORKSPACE, base_model: str = "") -> None:
     """Fit how RAG's judge weighs its signs to this workspace's own training questions: WORKSPACE/calibration.json.
 
     Held-out wordings and facts of class "documents only" are never asked. What is told was fitted on every other fact
-    and counted on the rest, what is written is fitted on all. rag.judged_below chooses the line of the table.
+    and counted on the rest, what is written is fitted on all. rag.judged_below chooses the line of the table. It takes
+    many different unanswerable facts: with the demo's 16 it answered more of the answerable held-out questions (172 of
+    240, not 149), but abstained on 34 of 60 others, not 49, so that the demo ships without.
     """
     from peft import PeftModel
     from transformers import AutoModelForCausalLM

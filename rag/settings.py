@@ -43,7 +43,7 @@ class Settings:
     judge: JudgeName = "reader"
     candidates: int = 12
     judged_sentences: int = 1
-    judged_below: float = 0.42
+    judged_below: float = 0.35
     abstain_below: float = 0.28
     context_tokens: int = 2048
     answer_tokens: int = 128
