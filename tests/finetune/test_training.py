@@ -404,7 +404,9 @@ def test_the_settings_shape_the_adapter(tiny_model: Path, tokenizer: Any, tmp_pa
     assert trained == {"q_proj", "v_proj"}
 
     other = replace(settings, rank=8, targets="q_proj,o_proj")
-    with pytest.raises(AdapterMismatch, match="rank 4 and not 8, targets q_proj and not q_proj,o_proj: leave that out"):
+    with pytest.raises(
+        AdapterMismatch, match="rank 4 and not 8, targets q_proj,v_proj and not o_proj,q_proj: give the same"
+    ):
         train(tiny_model, training, training, tmp_path / "two", other, 100, lambda text: None, target)
     foreign = replace(settings, targets="q_proj,c_attn")
     with pytest.raises(
