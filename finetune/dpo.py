@@ -19,6 +19,7 @@ from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
 from arena.errors import AdapterMismatch, Stopped, WorkspaceError
 from finetune.branches import IGNORED, Sample, collate, grouped
 from finetune.callbacks import Progress, Report, StopOnRequest, log_lines
+from finetune.precision import has_bf16
 from finetune.train import alone, checkpoint_of, keep_freed_memory
 from finetune.votes import Row
 
@@ -179,7 +180,7 @@ def _arguments(work: Path, settings: DpoSettings) -> DPOConfig:
     return DPOConfig(
         output_dir=str(work),
         use_cpu=not cuda,
-        bf16=cuda or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),
+        bf16=cuda or has_bf16("cpu"),
         activation_checkpointing=False,
         per_device_train_batch_size=PAIRS_AT_ONCE,
         gradient_accumulation_steps=settings.accumulated,

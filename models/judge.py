@@ -74,13 +74,13 @@ def workspace_calibration(workspace: Path, adapter: Path) -> Calibration | None:
         ModelUnavailable: a file that does not hold four numbers.
     """
     path = workspace / FILE
+    if not path.is_file():
+        return None
     try:
-        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        told = {}  # read again below, which says what is wrong
-    if path.is_file() and not isinstance(told, dict):
-        told = {}
-    if told is None or (told and told.get("adapter_hash") != adapter_hash(adapter)):
+        told = None  # read again below, which says what is wrong
+    if isinstance(told, dict) and told and told.get("adapter_hash") != adapter_hash(adapter):
         return None
     return load_calibration(workspace)
 
