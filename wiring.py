@@ -124,7 +124,8 @@ class Parts:
         from rag.index import open_or_build
 
         named = self.workspace.settings.get("embedder")
-        embedder = open_embedder(Path(named) if named else None, self.worker)
+        adapted = self.rag_settings.embedder_adapter != "none"
+        embedder = open_embedder(Path(named) if named else None, self.worker, adapted)
         with self.device.background():
             opened = open_or_build(
                 self.workspace.path,

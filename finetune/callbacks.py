@@ -22,6 +22,13 @@ def processes() -> PartialState:
     return PartialState(cpu=not torch.cuda.is_available())
 
 
+def device_name() -> str:
+    """What this process computes on, for people."""
+    if torch.cuda.is_available():
+        return f"cuda ({torch.cuda.get_device_name()})"
+    return f"cpu ({torch.get_num_threads()} threads)"
+
+
 class Progress(TrainerCallback):
     """Says how far the run is, at what loss and how long it will take, and keeps the losses on disk."""
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from finetune.dpo import DpoResult, DpoSettings
 from finetune.settings import TrainingSettings
-from finetune.train import TrainingResult
+
+if TYPE_CHECKING:  # each brings its own libraries, and a card is of one of them
+    from finetune.dpo import DpoResult, DpoSettings
+    from finetune.embedder import EmbedderResult, EmbedderSettings
+    from finetune.train import TrainingResult
 
 TABLE = ("| what | right | asked | share |", "|---|---|---|---|")
 
@@ -17,12 +20,12 @@ def card(
     identity: Mapping[str, Any],
     data: str,
     settings: TrainingSettings,
-    result: TrainingResult,
+    result: "TrainingResult",
     figures: Mapping[str, tuple[int, int]],
 ) -> str:
     """Markdown. `figures` are (right, asked) by name, measured at the end of this run."""
     lines = [
-        *_opening(title, purpose, identity, "sft", figures),
+        *_opening(title, purpose, identity, "sft, trl", figures),
         f"Training: {result.steps} steps, {result.tokens:,} tokens, "
         f"{result.seconds / 60:.0f} minutes on {result.device}. Computed in {result.precision}.",
         *([f"Kept: the weights of step {result.kept}."] if result.kept != result.steps else []),
@@ -43,11 +46,11 @@ def card(
     return "\n".join(lines) + "\n"
 
 
-def dpo_card(title: str, identity: Mapping[str, Any], pairs: int, settings: DpoSettings, result: DpoResult) -> str:
+def dpo_card(title: str, identity: Mapping[str, Any], pairs: int, settings: "DpoSettings", result: "DpoResult") -> str:
     """Markdown, of an adapter that was trained on by votes."""
     purpose = "LoRA adapter trained on with what people preferred (DPO): the fine-tuned one, moved towards their votes."
     lines = [
-        *_opening(title, purpose, identity, "dpo", result.figures()),
+        *_opening(title, purpose, identity, "dpo, trl", result.figures()),
         f"Training: {result.steps} steps, {result.seconds / 60:.0f} minutes on {result.device}.",
         "",
         "## Made from",
@@ -60,6 +63,32 @@ def dpo_card(title: str, identity: Mapping[str, Any], pairs: int, settings: DpoS
     return "\n".join(lines) + "\n"
 
 
+def embedder_card(
+    title: str,
+    base: str,
+    data: str,
+    settings: "EmbedderSettings",
+    result: "EmbedderResult",
+    figures: Mapping[str, tuple[int, int]],
+) -> str:
+    """Markdown, of the embedder's adapter."""
+    purpose = "LoRA adapter of RAG's embedder: it brings a question near the sentence that answers it, however asked."
+    lines = [
+        *_opening(title, purpose, {"base_model": base}, "sentence-transformers", figures),
+        f"Training: {result.steps} steps, {result.pairs:,} pairs, {result.seconds / 60:.0f} minutes on "
+        f"{result.device}; loss {result.losses[0][1]:.3f} at the beginning, {result.losses[-1][1]:.3f} at the end.",
+        "",
+        "## Made from",
+        "",
+        f"- Data: {data}",
+        f"- Base model: {base}",
+        *_settings(settings),
+        "",
+        "Limits: English; made for short sentences that state facts.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _opening(
     title: str, purpose: str, identity: Mapping[str, Any], kind: str, figures: Mapping[str, tuple[int, int]]
 ) -> list[str]:
@@ -67,7 +96,7 @@ def _opening(
         "---",
         "library_name: peft",
         f"base_model: {identity['base_model']}",
-        f"tags: [lora, {kind}, trl]",
+        f"tags: [lora, {kind}]",
         "---",
         f"# {title}",
         "",
@@ -100,15 +129,19 @@ def _table(figures: Mapping[str, tuple[int, int]]) -> list[str]:
     ]
 
 
-def _made_from(identity: Mapping[str, Any], settings: TrainingSettings | DpoSettings) -> list[str]:
+def _made_from(identity: Mapping[str, Any], settings: "TrainingSettings | DpoSettings") -> list[str]:
     return [
         f"- Base model: {identity['base_model']}, fingerprint `{identity['base_fingerprint']}`, "
         f"shape {identity['shape']}",
-        *(f"- {name.replace('_', ' ')}: {value}" for name, value in asdict(settings).items()),
+        *_settings(settings),
     ]
 
 
-def _losses(result: TrainingResult) -> list[str]:
+def _settings(settings: "TrainingSettings | DpoSettings | EmbedderSettings") -> list[str]:
+    return [f"- {name.replace('_', ' ')}: {value}" for name, value in asdict(settings).items()]
+
+
+def _losses(result: "TrainingResult") -> list[str]:
     training = dict(result.training_losses)
     rows = []
     for step, loss in result.held_out_losses:

@@ -133,18 +133,26 @@ def reader_steps(
     to quote from; a last one may be cut short."""
     steps: list[list[Group]] = []
     for epoch in range(math.ceil(epochs)):
-        chance = random.Random(f"{seed}-{epoch}")
-        order = list(enumerate(records))
-        chance.shuffle(order)
-        for number, record in order[: round(len(order) * min(1, epochs - epoch))]:
-            samples = []
-            for place, (support, wordings) in enumerate(record.questions):
-                question = wordings[(number + place + epoch) % len(wordings)]
-                samples += judging(record, question, support, chance, alike(question))
-            for question in chance.sample(record.missing, min(MISSING, len(record.missing))):
-                samples += judging(record, question, (), chance, alike(question))
-            groups = by_sentence(samples) + [[sample] for sample in quoting(record, chance)]
-            steps.append([grouped(group, tokenizer) for group in groups])
+        steps += _epoch(records, tokenizer, epoch, min(1.0, epochs - epoch), seed, alike)
+    return steps
+
+
+def _epoch(
+    records: Sequence[Record], tokenizer: ChatTokenizer, epoch: int, share: float, seed: int, alike: Alike
+) -> list[list[Group]]:
+    chance = random.Random(f"{seed}-{epoch}")
+    order = list(enumerate(records))
+    chance.shuffle(order)
+    steps = []
+    for number, record in order[: round(len(order) * share)]:
+        samples = []
+        for place, (support, wordings) in enumerate(record.questions):
+            question = wordings[(number + place + epoch) % len(wordings)]
+            samples += judging(record, question, support, chance, alike(question))
+        for question in chance.sample(record.missing, min(MISSING, len(record.missing))):
+            samples += judging(record, question, (), chance, alike(question))
+        groups = by_sentence(samples) + [[sample] for sample in quoting(record, chance)]
+        steps.append([grouped(group, tokenizer) for group in groups])
     return steps
 
 

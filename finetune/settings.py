@@ -22,6 +22,7 @@ Flags = Mapping[str, Any]
 OPTIONS = {
     "epochs": "How often every sample is shown.",
     "learning_rate": "At its highest, after the warm-up.",
+    "batch_size": "Steps of the data that the optimiser takes at once: 1 on a CPU, more pays on a GPU.",
     "rank": "Of the LoRA.",
     "alpha": "Of the LoRA: its part is scaled by alpha / rank.",
     "rslora": "Scale by alpha / sqrt(rank) instead.",
@@ -42,7 +43,8 @@ class TrainingSettings:
     (Thinking Machines, 2025); a learning rate of 1e-3 for a 135M model, ten times that of full fine-tuning,
     from the same and from the LoRA packing paper (2502.14502); epochs and warm-up tuned on the demo.
 
-    `epochs`: times that every sample is shown. `warmup_share`: of all steps. `checkpoint_steps`: steps between two.
+    `epochs`: times that every sample is shown. `batch_size`: how many steps of the data, as a command makes them, the
+    optimiser takes at once. `warmup_share`: of all steps. `checkpoint_steps`: steps between two.
     `targets`: "all-linear" (all but the output head) or names of modules with commas between. `rslora`: the LoRA's part
     is scaled by alpha / sqrt(rank) (Kalajdzievski 2023, 2312.03732) instead of alpha / rank, for high ranks.
     `quantize`: the base in 4-bit NF4 with double quantization (QLoRA, 2305.14314), on CUDA only.
@@ -54,6 +56,7 @@ class TrainingSettings:
 
     epochs: float = 1.2
     learning_rate: float = 1e-3
+    batch_size: int = 1
     warmup_share: float = 0.03
     rank: int = 16
     alpha: int = 32
@@ -68,7 +71,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         self._wanted(self.epochs > 0, "epochs", "above 0 (left out, the command chooses)")
         self._wanted(self.learning_rate > 0, "learning_rate", "above 0, as in 0.001")
-        for name in ("rank", "alpha", "checkpoint_steps"):
+        for name in ("batch_size", "rank", "alpha", "checkpoint_steps"):
             self._wanted(getattr(self, name) >= 1, name, "at least 1")
         for name in ("dropout", "warmup_share"):
             self._wanted(0 <= getattr(self, name) < 1, name, "at least 0 and under 1")

@@ -29,7 +29,16 @@ from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]
 
 from arena.errors import ArenaError, Stopped
 from finetune.branches import HEARD_WEIGHT, IGNORED, Branch, Group, Step, collate, packed
-from finetune.callbacks import EvaluationLeft, Patience, Progress, Report, StopOnRequest, log_lines, processes
+from finetune.callbacks import (
+    EvaluationLeft,
+    Patience,
+    Progress,
+    Report,
+    StopOnRequest,
+    device_name,
+    log_lines,
+    processes,
+)
 from finetune.precision import Precision, decided, load_base, lora, same_form
 from finetune.settings import TrainingSettings
 
@@ -128,7 +137,17 @@ def comparison(costs: torch.Tensor, heard: torch.Tensor, ends: torch.Tensor, tau
 
 def as_dataset(steps: Sequence[Step]) -> Dataset:
     """The steps in their fixed order, in the form TRL takes."""
-    return Dataset.from_list([{"groups": [asdict(group) for group in step]} for step in steps])
+    # By hand: dataclasses.asdict copies every token id, which took longer than making the samples.
+    return Dataset.from_list(
+        [
+            {
+                "groups": [
+                    {"prefix": group.prefix, "branches": [vars(branch) for branch in group.branches]} for group in step
+                ]
+            }
+            for step in steps
+        ]
+    )
 
 
 def as_step(row: dict[str, Any]) -> Step:
@@ -225,7 +244,7 @@ def _train(
         kept=kept,
         seconds=sum(line["seconds"] for line in lines),
         tokens=sum(len(group) for step in training for group in step),
-        device="cuda" if torch.cuda.is_available() else f"cpu ({torch.get_num_threads()} threads)",
+        device=device_name(),
         precision=precision,
         training_losses=tuple((line["step"], line["loss"]) for line in lines if "loss" in line),
         held_out_losses=tuple((line["step"], line["eval_loss"]) for line in lines if "eval_loss" in line),
@@ -238,7 +257,7 @@ def _arguments(work: Path, settings: TrainingSettings, evaluate_every: int, bf16
         use_cpu=not torch.cuda.is_available(),
         bf16=bf16,
         activation_checkpointing=False,
-        per_device_train_batch_size=1,
+        per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=1,
         num_train_epochs=1,
         train_sampling_strategy="sequential",
@@ -247,7 +266,7 @@ def _arguments(work: Path, settings: TrainingSettings, evaluate_every: int, bf16
         warmup_steps=settings.warmup_share,
         max_length=None,
         eval_strategy="steps",
-        eval_steps=max(1, evaluate_every // processes().num_processes),
+        eval_steps=max(1, evaluate_every // (processes().num_processes * settings.batch_size)),
         save_strategy="steps",
         save_steps=settings.checkpoint_steps,
         save_total_limit=2,
@@ -305,17 +324,24 @@ def checkpoint_of(work: Path, run: Mapping[str, Any]) -> str | None:
 def write_adapter(
     model: Any, target: Path, identity: dict[str, Any], card: str, files: Mapping[str, str] | None = None
 ) -> None:
-    """Write the adapter beside `target` and rename it into place: never a half-written one."""
+    """Write the adapter and what belongs to it into `target`."""
+    with put_in_place(target) as beside:
+        model.to(torch.bfloat16).save_pretrained(beside)
+        config = json.loads((beside / "adapter_config.json").read_text())
+        config["base_model_name_or_path"] = identity["base_model"]
+        (beside / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+        (beside / "arena.json").write_text(json.dumps(identity, indent=2) + "\n")
+        for name, text in {"README.md": card, **(files or {})}.items():
+            (beside / name).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def put_in_place(target: Path) -> Iterator[Path]:
+    """A folder to write into, which then becomes `target`: never a half-written one."""
     beside = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    model.to(torch.bfloat16).save_pretrained(beside)
-    config = json.loads((beside / "adapter_config.json").read_text())
-    config["base_model_name_or_path"] = identity["base_model"]
-    (beside / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-    (beside / "arena.json").write_text(json.dumps(identity, indent=2) + "\n")
-    for name, text in {"README.md": card, **(files or {})}.items():
-        (beside / name).write_text(text, encoding="utf-8")
+    yield beside
     old = target.with_name(f".{target.name}.old")
     if target.exists():
         target.replace(old)

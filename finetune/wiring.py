@@ -122,6 +122,13 @@ def alike(records: Sequence[Record], report: Report) -> Alike:
     return found.__getitem__
 
 
+def embedder() -> tuple[Path, str, Path]:
+    """Of RAG's embedder: the folder of its weights as they come, their name, and where it looks for its adapter."""
+    from rag.embedder import ADAPTER, HUB_NAME, weights_folder
+
+    return weights_folder(), HUB_NAME, ADAPTER
+
+
 def practice_search(records: Sequence[Record], folder: Path) -> Search:
     """RAG's own search over these records, each of them a document in `folder`, an empty one."""
     from rag.embedder import open_embedder
@@ -157,7 +164,8 @@ def _index(workspace: Path, report: Report) -> Any:
 
     opened = open_workspace(workspace)
     named = opened.settings.get("embedder")
-    embedder = open_embedder(Path(named) if named else None)
-    index = open_or_build(workspace, embedder, settings_from(Settings, "rag", opened.table("rag")))
+    settings = settings_from(Settings, "rag", opened.table("rag"))
+    embedder = open_embedder(Path(named) if named else None, adapted=settings.embedder_adapter != "none")
+    index = open_or_build(workspace, embedder, settings)
     report(str(index.report))
     return index

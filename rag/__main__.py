@@ -52,13 +52,15 @@ def measure(
     sentences: Sentences = Settings.sentences,
     missed: Annotated[bool, typer.Option(help="List the questions whose evidence was not shown.")] = False,
     wording: Annotated[str, typer.Option(help="Which wordings are asked: held_out, oblique or training.")] = "held_out",
+    plain: Annotated[bool, typer.Option(help="The embedder as it comes, without its adapter.")] = False,
 ) -> None:
     """How often the evidence of the workspace's held-out questions is found."""
     from rag.measure import load_questions, retrieval_report
 
     questions = load_questions(workspace / "questions.jsonl")
+    settings = replace(Settings(), sentences=sentences, embedder_adapter="none" if plain else "questions")
     with _bar() as bar:
-        opened = _open(workspace, model, replace(Settings(), sentences=sentences), bar)
+        opened = _open(workspace, model, settings, bar)
         report = retrieval_report(opened, questions, wording, _told(bar))
     typer.echo(report)
     if missed:
@@ -69,7 +71,8 @@ def _open(workspace: Path, model: Path | None, settings: Settings, bar: Bar):  #
     from rag.embedder import open_embedder
     from rag.index import open_or_build
 
-    return open_or_build(workspace, open_embedder(model), settings, _told(bar))
+    embedder = open_embedder(model, adapted=settings.embedder_adapter != "none")
+    return open_or_build(workspace, embedder, settings, _told(bar))
 
 
 def _bar() -> Bar:

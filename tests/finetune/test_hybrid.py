@@ -9,8 +9,8 @@ import pytest
 from arena.errors import WorkspaceError
 from arena.facts import Fact
 from arena.prompts import DOCUMENTS_DO_NOT_SAY, READER_SYSTEM
-from finetune.hybrid import hybrid_samples
-from finetune.reader import Record, quoting, spread
+from finetune.hybrid import hybrid_samples, practice
+from finetune.reader import Record, spread
 
 RECORD = Record(
     "t-1",
@@ -33,7 +33,7 @@ def found(question: str) -> list[str]:
 
 
 def test_each_question_comes_with_what_the_retriever_finds_for_it() -> None:
-    samples = hybrid_samples([fact("trained", ("How heavy?", "What weight?"))], found, [], 1, silent)
+    samples = hybrid_samples([fact("trained", ("How heavy?", "What weight?"))], found, [], found, 1, silent)
     assert [sample.answer for sample in samples] == ["It is 3 kg."] * 2
     for sample, question in zip(samples, ("How heavy?", "What weight?"), strict=True):
         shown = sample.messages[-1]["content"]
@@ -53,21 +53,26 @@ def test_facts_of_documents_only_and_held_out_wordings_are_not_retrieved_for() -
         fact("documents only", ("Secret?",)),
         fact("unanswerable", ("Unknown?",)),
     ]
-    samples = hybrid_samples(facts, noting, [], 1, silent)
+    samples = hybrid_samples(facts, noting, [], found, 1, silent)
     assert asked == ["How heavy?", "Unknown?"]
     assert [sample.answer for sample in samples] == ["It is 3 kg.", DOCUMENTS_DO_NOT_SAY]
 
 
-def test_a_share_of_the_reading_practice_is_to_be_refused() -> None:
-    samples = hybrid_samples([fact("trained", ("How heavy?",))], found, [RECORD] * 60, 1, silent)[1:]
-    refused = [sample for sample in samples if sample.answer == DOCUMENTS_DO_NOT_SAY]
-    assert 0.2 < len(refused) / len(samples) < 0.4
-    assert all(sample.messages[0]["content"] == READER_SYSTEM for sample in samples)
-    assert any(
-        sample.messages[0]["content"] != READER_SYSTEM
-        for seed in range(20)
-        for sample in quoting(RECORD, random.Random(seed))
-    )
+def test_practice_is_quoted_when_a_search_brings_the_answer_and_else_refused() -> None:
+    def brings_the_blue_line(question: str) -> list[str]:
+        return [RECORD.sentences[2], RECORD.sentences[0], *(f"Of another record, {n}." for n in range(9))]
+
+    samples = practice(RECORD, brings_the_blue_line, random.Random(1))
+    answers = {sample.messages[-1]["content"].rpartition("Question: ")[2].strip(): sample.answer for sample in samples}
+    assert answers == {
+        "What is the fare on the Blue Line?": "The Blue Line costs 3 crowns.",
+        "What is the fare on the Red Line?": DOCUMENTS_DO_NOT_SAY,
+        "What does the Green Line cost?": DOCUMENTS_DO_NOT_SAY,
+    }
+    for sample in samples:
+        assert sample.messages[0]["content"] == READER_SYSTEM
+        shown = sample.messages[-1]["content"]
+        assert "Of another record, 2." in shown and "Of another record, 3." not in shown  # five, as it is served
 
 
 def test_wordings_are_taken_from_all_over_the_list() -> None:
@@ -78,7 +83,7 @@ def test_wordings_are_taken_from_all_over_the_list() -> None:
 
 def test_a_workspace_without_trained_facts_is_told_so() -> None:
     with pytest.raises(WorkspaceError, match="no fact of class 'trained'"):
-        hybrid_samples([fact("unanswerable", ("Unknown?",))], found, [RECORD], 1, silent)
+        hybrid_samples([fact("unanswerable", ("Unknown?",))], found, [RECORD], found, 1, silent)
 
 
 def test_the_hybrid_of_the_demo_never_sees_a_held_out_wording() -> None:
@@ -91,5 +96,5 @@ def test_the_hybrid_of_the_demo_never_sees_a_held_out_wording() -> None:
         asked.add(question)
         return []
 
-    hybrid_samples(facts, noting, [], 1, silent, wordings=100)
+    hybrid_samples(facts, noting, [], found, 1, silent, wordings=100)
     assert asked and not asked & {text for item in facts for text in (*item.held_out, *item.oblique)}

@@ -45,8 +45,17 @@ def test_a_value_that_cannot_be_trained_with_is_told_with_the_way_out(name: str,
 
 def test_what_nobody_sets_is_what_the_shipped_adapters_were_trained_with(tmp_path: Path) -> None:
     assert chosen({}) == chosen({}, tmp_path) == TrainingSettings()
-    known = {"epochs": 1.2, "learning_rate": 1e-3, "warmup_share": 0.03, "rank": 16, "alpha": 32, "dropout": 0.0}
-    known |= {"seed": 42, "checkpoint_steps": 50, "targets": "all-linear", "rslora": False, "quantize": False}
+    known = {"epochs": 1.2, "learning_rate": 1e-3, "batch_size": 1, "warmup_share": 0.03}
+    known |= {
+        "rank": 16,
+        "alpha": 32,
+        "dropout": 0.0,
+        "seed": 42,
+        "checkpoint_steps": 50,
+        "targets": "all-linear",
+        "rslora": False,
+        "quantize": False,
+    }
     assert vars(TrainingSettings()) == known | {"patience": 0}
 
 
