@@ -1,4 +1,4 @@
-"""`python -m rag index|search|measure WORKSPACE`: the retrieving side without a language model."""
+"""`python -m rag index|list|delete|search|verify|measure WORKSPACE`: the retrieving side without a language model."""
 
 import sys
 from dataclasses import replace
@@ -6,50 +6,63 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress as Bar
-from rich.progress import TaskID
 
 from arena.errors import ArenaError
-from rag.documents import Progress
+from rag import commands
+from rag.commands import Model, Workspace, configured
+from rag.progress import progress_bar as _bar
+from rag.progress import told as _told
 from rag.settings import Settings
 
 application = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-Workspace = Annotated[Path, typer.Argument(help="The workspace's folder; its documents lie in documents/.")]
-Model = Annotated[Path | None, typer.Option(help="A folder with the embedding model, instead of the usual one.")]
-Sentences = Annotated[int, typer.Option(min=1, help="How many sentences are chosen.")]
+Sentences = Annotated[int | None, typer.Option(min=1, help="How many sentences are chosen, instead of [rag]'s.")]
+
+
+application.command("list")(commands.list_documents)
+application.command()(commands.delete)
+application.command()(commands.verify)
 
 
 @application.command()
 def index(workspace: Workspace, model: Model = None) -> None:
-    """Build the index, or say that it is up to date."""
+    """Bring the index up to date, or say that it is. One that was killed goes on."""
+    settings, folder = configured(workspace, model)
     with _bar() as bar:
-        report = _open(workspace, model, Settings(), bar).report
+        report = _open(workspace, folder, settings, bar).report
     typer.echo(report)
 
 
 @application.command()
-def search(workspace: Workspace, query: str, model: Model = None, sentences: Sentences = Settings.sentences) -> None:
-    """Show the sentences and passages that a question brings up."""
+def search(workspace: Workspace, query: str, model: Model = None, sentences: Sentences = None) -> None:
+    """Show the sentences and passages that a question brings up, and how near meaning and words find them."""
+    from rag.retrieve import passage_columns
     from rag.retrieve import search as find
 
+    settings, folder = configured(workspace, model)
     with _bar() as bar:
-        opened = _open(workspace, model, replace(Settings(), sentences=sentences), bar)
+        opened = _open(workspace, folder, replace(settings, sentences=sentences or settings.sentences), bar).present()
     found = find(opened, query)
     for place, score in zip(found.sentences, found.scores, strict=True):
         sentence = opened.sentences[place]
         chunk = opened.chunks[sentence.chunk]
         typer.echo(f"{score:.3f}  {sentence.text}\n       {chunk.document}, {chunk.location}")
-    typer.echo("\nBest passages:")
+    if not found.passages:
+        typer.echo(f"No documents: put some into {workspace / 'documents'}.")
+        return
+    dense, words, fused = passage_columns(opened, query)
+    typer.echo("\nBest passages:\n   dense    BM25   fused")
     for place in found.passages:
-        typer.echo(f"  {opened.chunks[place].document}, {opened.chunks[place].location}")
+        chunk = opened.chunks[place]
+        columns = f"{dense[place]:8.3f}{words[place]:8.3f}{fused[place]:8.3f}"
+        typer.echo(f"{columns}  {chunk.document}, {chunk.location}")
 
 
 @application.command()
 def measure(
     workspace: Workspace,
     model: Model = None,
-    sentences: Sentences = Settings.sentences,
+    sentences: Sentences = None,
     missed: Annotated[bool, typer.Option(help="List the questions whose evidence was not shown.")] = False,
     wording: Annotated[str, typer.Option(help="Which wordings are asked: held_out, oblique or training.")] = "held_out",
     plain: Annotated[bool, typer.Option(help="The embedder as it comes, without its adapter.")] = False,
@@ -57,10 +70,13 @@ def measure(
     """How often the evidence of the workspace's held-out questions is found."""
     from rag.measure import load_questions, retrieval_report
 
+    settings, folder = configured(workspace, model)
     questions = load_questions(workspace / "questions.jsonl")
-    settings = replace(Settings(), sentences=sentences, embedder_adapter="none" if plain else "questions")
+    settings = replace(settings, sentences=sentences or settings.sentences)
+    if plain:
+        settings = replace(settings, embedder_adapter="none")
     with _bar() as bar:
-        opened = _open(workspace, model, settings, bar)
+        opened = _open(workspace, folder, settings, bar)
         report = retrieval_report(opened, questions, wording, _told(bar))
     typer.echo(report)
     if missed:
@@ -73,21 +89,6 @@ def _open(workspace: Path, model: Path | None, settings: Settings, bar: Bar):  #
 
     embedder = open_embedder(model, adapted=settings.embedder_adapter != "none")
     return open_or_build(workspace, embedder, settings, _told(bar))
-
-
-def _bar() -> Bar:
-    return Bar(console=Console(stderr=True), transient=True)
-
-
-def _told(bar: Bar) -> Progress:
-    tasks: dict[str, TaskID] = {}
-
-    def tell(doing: str, done: int, total: int) -> None:
-        if doing not in tasks:
-            tasks[doing] = bar.add_task(doing)
-        bar.update(tasks[doing], completed=done, total=max(total, 1))
-
-    return tell
 
 
 def main() -> None:

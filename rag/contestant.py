@@ -22,7 +22,8 @@ REASONS: Mapping[str, StopReason] = {"length": "length", "max_tokens": "length",
 
 
 class RagContestant:
-    """Answers from the documents. `generator` says what is needed to get the same model again."""
+    """Answers from the documents, never from one that was deleted meanwhile: it looks before each answer. `generator`
+    says what is needed to get the same model again."""
 
     def __init__(
         self,
@@ -34,11 +35,15 @@ class RagContestant:
         judge: Judge | None = None,
     ) -> None:
         self.name, self.device = name, device
-        self._index, self.model, self._judge = index, model, judge
+        self.model, self._judge, self._generator = model, judge, generator
         self._limit = needed(index.settings, judge)
-        self._chain = build_chain(index, model, judge)
+        self._search_in(index)
+
+    def _search_in(self, index: Index) -> None:
+        judge, self._index = self._judge, index
+        self._chain = build_chain(index, self.model, judge)
         self._identity = {
-            **generator,
+            **self._generator,
             "index": index.identity,
             "embedder": index.embedder.identity,
             "prompt": PROMPT_VERSION,
@@ -53,6 +58,7 @@ class RagContestant:
 
     def messages(self, text: str) -> list[BaseMessage]:
         """What the model sees of a first question, empty when it would not be asked; for accuracy in batches."""
+        self._forget_deleted()
         found = as_documents(self._index, search(self._index, text, self._judge))
         if too_far(found, self._limit):
             return []
@@ -61,6 +67,7 @@ class RagContestant:
     def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
         """Working, Retrieved, Note*, Token*, Finished."""
         yield Working("searching the documents")
+        self._forget_deleted()
         given = {"question": question.text, "history": question.history}
         usage = {"input_tokens": 0, "output_tokens": 0}
         reason: StopReason = "end"
@@ -83,6 +90,12 @@ class RagContestant:
                     if text := str(chunk.text):
                         yield Token(text)
         yield Finished(usage["input_tokens"], usage["output_tokens"], reason)
+
+    def _forget_deleted(self) -> None:
+        """What is gone stays gone until the index is opened anew, even if a file of its name comes back."""
+        index = self._index.present()
+        if index is not self._index:
+            self._search_in(index)
 
     def _retrieved(self, found: Sequence[Document], prompt: Prompt) -> Iterator[Event]:
         if too_far(found, self._limit):

@@ -1,9 +1,10 @@
-"""Loads a folder of documents; a file that cannot be used is left out with its reason, the rest goes in.
+"""Which files a folder of documents has, what is in them, and each parsed; what cannot be used has a reason instead.
 
 What a zip archive holds are documents of their own, named "archive.zip/folder/name.md". Does not follow links out of
 the folder, and passes over files whose name begins with a dot or `~$`.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -43,11 +44,42 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """The documents and what was left out, both in the order of their names."""
+class Scanned:
+    """A file as it was found. `digest` is the hash of its content or, for one that is left out without being read,
+    the reason; `size` in bytes."""
 
-    documents: tuple[Document, ...]
-    skipped: tuple[Skipped, ...]
+    name: str
+    path: Path
+    size: int
+    digest: str
+    left_out: str | None = None
+
+
+def scan(folder: Path, max_megabytes: int) -> list[Scanned]:
+    """Every file below `folder`, sorted by name. Reads each that may be used, and keeps none in memory."""
+    found = []
+    for name, path in document_files(folder):
+
+        def looked_at(path: Path = path) -> tuple[int, str]:
+            check_file(folder, path, max_megabytes)
+            with path.open("rb") as file:
+                return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+        seen = attempt(name, looked_at)
+        if isinstance(seen, Skipped):
+            found.append(left_out(name, path, seen.reason))
+        else:
+            found.append(Scanned(name, path, *seen))
+    return found
+
+
+def left_out(name: str, path: Path, reason: str) -> Scanned:
+    """A file that is not used, for a reason that is no part of its content."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = 0
+    return Scanned(name, path, size, f"left out: {reason}", reason)
 
 
 def document_files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -58,28 +90,8 @@ def document_files(folder: Path) -> Iterator[tuple[str, Path]]:
             yield name, path
 
 
-def load_documents(folder: Path, max_megabytes: int, progress: Progress) -> Loaded:
-    """Every file below `folder`, parsed or skipped."""
-    files = list(document_files(folder))
-    found: list[Document | Skipped] = []
-    for done, (name, path) in enumerate(files):
-        progress("reading documents", done, len(files))
-        data = _attempt(name, lambda path=path: file_bytes(folder, path, max_megabytes))  # type: ignore[misc]
-        if isinstance(data, Skipped):
-            found.append(data)
-        elif PurePosixPath(name).suffix.lower() == ARCHIVE:
-            found += _archived(name, data, max_megabytes)
-        else:
-            found.append(_attempt(name, lambda name=name, data=data: parse_document(name, data)))  # type: ignore[misc]
-    progress("reading documents", len(files), len(files))
-    return Loaded(
-        tuple(item for item in found if isinstance(item, Document)),
-        tuple(item for item in found if isinstance(item, Skipped)),
-    )
-
-
-def file_bytes(folder: Path, path: Path, max_megabytes: int) -> bytes:
-    """The content of one file.
+def check_file(folder: Path, path: Path, max_megabytes: int) -> None:
+    """That a file may be read, told without reading it.
 
     Raises:
         Unreadable: with the reason for a person.
@@ -93,7 +105,32 @@ def file_bytes(folder: Path, path: Path, max_megabytes: int) -> bytes:
     megabytes = path.stat().st_size / 1_000_000
     if megabytes > max_megabytes:
         raise Unreadable(f"{megabytes:.0f} MB; the limit is {max_megabytes} MB (rag.max_file_megabytes)")
-    return path.read_bytes()
+
+
+def contents(name: str, data: bytes, max_megabytes: int) -> Iterator[tuple[str, bytes] | Skipped]:
+    """Name and bytes of each document that a file holds: itself, or one by one what is in an archive. A single
+    `Skipped` when an archive cannot be opened."""
+    if not is_archive(name):
+        yield name, data
+        return
+
+    def opened() -> list[Member]:
+        check_content(ARCHIVE, data)
+        return list(members(data, max_megabytes))
+
+    found = attempt(name, opened)
+    if isinstance(found, Skipped):
+        yield found
+        return
+    for member in found:
+        full = f"{name}/{member.name}"
+        read = attempt(full, lambda full=full, member=member: _member_bytes(full, member))  # type: ignore[misc]
+        yield read if isinstance(read, Skipped) else (full, read)
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name holds documents of their own."""
+    return PurePosixPath(name).suffix.lower() == ARCHIVE
 
 
 def parse_document(name: str, data: bytes) -> Document:
@@ -107,36 +144,8 @@ def parse_document(name: str, data: bytes) -> Document:
     return Document(name, title or path.stem.replace("-", " ").replace("_", " "), tuple(blocks))
 
 
-def _archived(name: str, data: bytes, max_megabytes: int) -> Iterator[Document | Skipped]:
-    """What an archive holds, parsed or skipped one by one; a single `Skipped` when it cannot be opened."""
-
-    def opened() -> list[Member]:
-        check_content(ARCHIVE, data)
-        return list(members(data, max_megabytes))
-
-    found = _attempt(name, opened)
-    if isinstance(found, Skipped):
-        yield found
-        return
-    for member in found:
-        full = f"{name}/{member.name}"
-        yield _attempt(full, lambda full=full, member=member: _parse_member(full, member))  # type: ignore[misc]
-
-
-def _parse_member(name: str, member: Member) -> Document:
-    if PurePosixPath(name).suffix.lower() == ARCHIVE:
-        raise Unreadable("an archive within an archive: unpack it into the documents folder")
-    _check_ending(name, PARSERS)
-    return parse_document(name, member.read())
-
-
-def _check_ending(name: str, known: Collection[str]) -> None:
-    ending = PurePosixPath(name).suffix
-    if ending.lower() not in known:
-        raise Unreadable(f"unsupported ending '{ending}': use {', '.join([*PARSERS, ARCHIVE])}")
-
-
-def _attempt(name: str, work: Callable[[], Found]) -> Found | Skipped:
+def attempt(name: str, work: Callable[[], Found]) -> Found | Skipped:
+    """The result of `work`, or why the document of this name is left out. What nobody foresaw is logged in full."""
     try:
         return work()
     except Unreadable as reason:
@@ -147,3 +156,16 @@ def _attempt(name: str, work: Callable[[], Found]) -> Found | Skipped:
         # Parsers meet everything; one file must not take the others down.
         log.exception("%s could not be parsed", name)
         return Skipped(name, f"damaged: {type(error).__name__} while reading it")
+
+
+def _member_bytes(name: str, member: Member) -> bytes:
+    if is_archive(name):
+        raise Unreadable("an archive within an archive: unpack it into the documents folder")
+    _check_ending(name, PARSERS)
+    return member.read()
+
+
+def _check_ending(name: str, known: Collection[str]) -> None:
+    ending = PurePosixPath(name).suffix
+    if ending.lower() not in known:
+        raise Unreadable(f"unsupported ending '{ending}': use {', '.join([*PARSERS, ARCHIVE])}")

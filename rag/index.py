@@ -1,13 +1,13 @@
-"""The index of a workspace: chunks and sentences with their vectors, reused while nothing has changed.
+"""The index of a workspace in memory: opened when nothing has changed, else brought up to date and saved.
 
-Does not rank anything (`retrieve.py`) and does not know the layout on disk (`store.py`).
+Does not rank anything (`retrieve.py`), does not parse or embed (`build.py`) and does not know the layout on disk
+(`store.py`).
 """
 
-import hashlib
-import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,15 +17,15 @@ import numpy
 from arena.errors import WorkspaceError
 from rag import store
 from rag.blocks import Skipped
-from rag.documents import Progress, document_files, load_documents
+from rag.build import Build, chunk_text, shape_of
+from rag.documents import Progress, Scanned, scan
 from rag.embedder import Embedder
 from rag.lexical import Lexicon
-from rag.sections import Chunk, split_document
+from rag.parts import Part
+from rag.sections import Chunk
 from rag.settings import Settings
 
-FORMAT = "2"
-"""Raise it when parsing, splitting or what is embedded changes, so that old indexes are rebuilt."""
-ENCODE_AT_ONCE = 64
+WAITING = "waiting for another process that is indexing this workspace"
 
 
 def silent(doing: str, done: int, total: int) -> None:
@@ -34,7 +34,8 @@ def silent(doing: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Report:
-    """What opening did. `saved` is False when the disk refused: the index then lives until the program ends."""
+    """What opening did. `saved` is False when the disk refused: the index then lives until the program ends.
+    `embedded`: how many of the documents had to be."""
 
     status: Literal["reused", "built", "rebuilt"]
     reason: str
@@ -44,11 +45,13 @@ class Report:
     skipped: tuple[Skipped, ...]
     seconds: float
     saved: bool = True
+    embedded: int = 0
 
     def __str__(self) -> str:
         lines = [
             f"index {self.status} ({self.reason}) in {self.seconds:.1f} s: {self.documents} documents, "
-            f"{self.passages} passages, {self.sentences} sentences, {len(self.skipped)} files skipped"
+            f"{self.embedded} of them embedded anew, {self.passages} passages, {self.sentences} sentences, "
+            f"{len(self.skipped)} files skipped"
         ]
         return "\n".join([*lines, *(f"  skipped {item.name}: {item.reason}" for item in self.skipped)])
 
@@ -65,7 +68,8 @@ class Sentence:
 class Index:
     """`vectors` searches the chunks by inner product; `sentence_vectors` has one row per sentence.
 
-    `identity` is the hash of everything that went in: equal identities give equal answers.
+    `identity` is the hash of everything that went in: equal identities give equal answers. `documents` is the folder
+    that it was made from, `manifest` tells which files are in it.
     """
 
     identity: str
@@ -75,6 +79,8 @@ class Index:
     vectors: faiss.Index
     sentence_vectors: numpy.ndarray
     report: Report
+    documents: Path
+    manifest: store.Manifest
     sentences: tuple[Sentence, ...] = field(init=False)
     chunk_words: Lexicon = field(init=False)
     sentence_words: Lexicon = field(init=False)
@@ -87,104 +93,170 @@ class Index:
         object.__setattr__(self, "chunk_words", Lexicon([chunk_text(chunk) for chunk in self.chunks]))
         object.__setattr__(self, "sentence_words", Lexicon([sentence.text for sentence in sentences]))
 
+    def present(self) -> "Index":
+        """This index, or a new one when files that are in it were deleted since. Looks for each file on the disk."""
+        held = (file.name for file in self.manifest.files if file.documents)
+        missing = {name for name in held if not _is_there(self.documents / name)}
+        return self.without(missing) if missing else self
 
-def chunk_text(chunk: Chunk) -> str:
-    """What is embedded and matched for a chunk: without its headings a paragraph may not name its subject."""
-    return f"{chunk.context}\n{chunk.text}"
+    def without(self, files: Collection[str]) -> "Index":
+        """The index that a build without these files gives. Embeds nothing, and leaves the disk alone."""
+        manifest = self.manifest.without(files)
+        wanted = {held.name for held in manifest.documents}
+        kept = numpy.array([chunk.document in wanted for chunk in self.chunks], dtype=bool)
+        parents = numpy.array([sentence.chunk for sentence in self.sentences], dtype=int)
+        chunks = tuple(chunk for chunk, keep in zip(self.chunks, kept, strict=True) if keep)
+        passages, sentences = _sizes(chunks)
+        return replace(
+            self,
+            identity=manifest.identity,
+            chunks=chunks,
+            vectors=_searchable(self.vectors.reconstruct_n(0, self.vectors.ntotal)[kept]),
+            sentence_vectors=self.sentence_vectors[kept[parents]],
+            manifest=manifest,
+            report=replace(
+                self.report,
+                documents=len(manifest.documents),
+                passages=passages,
+                sentences=sentences,
+                skipped=manifest.skipped,
+            ),
+        )
 
 
 def open_or_build(
     workspace: Path, embedder: Embedder, settings: Settings | None = None, progress: Progress = silent
 ) -> Index:
-    """The index of `workspace/documents`, read from `workspace/index` or built and saved there.
+    """The index of `workspace/documents`, read from `workspace/index`, or brought up to date and saved there: only what
+    changed is parsed and embedded, and a build that was killed goes on. While another process indexes, it waits and
+    tells `progress` so.
 
     A folder without documents gives an empty index. A disk that refuses to save leaves the index in memory.
 
     Raises:
         WorkspaceError: no such workspace.
+        IndexUnavailable: the embedder gives vectors that cannot be compared.
     """
     settings = settings or Settings()
     if not workspace.is_dir():
         raise WorkspaceError(f"There is no workspace in {workspace}: lay one out with `python app.py new {workspace}`.")
-    began = time.monotonic()
-    identity = fingerprint(workspace / "documents", embedder, settings)
-    found = store.load(workspace / "index", identity)
-    if isinstance(found, store.Stored):
-        report = Report(
-            "reused", "nothing changed", found.documents, *_sizes(found.chunks), found.skipped, _since(began)
-        )
-        return Index(identity, embedder, settings, found.chunks, found.vectors, found.sentence_vectors, report)
-    built = _build(workspace / "documents", embedder, settings, progress)
-    refused = store.save(workspace / "index", identity, built)
-    status: Literal["built", "rebuilt"] = "built" if found == store.NOT_THERE else "rebuilt"
-    reason = f"{found}; not saved: {refused}" if refused else found
-    report = Report(
-        status, reason, built.documents, *_sizes(built.chunks), built.skipped, _since(began), saved=refused is None
-    )
-    return Index(identity, embedder, settings, built.chunks, built.vectors, built.sentence_vectors, report)
+    opening = _Opening(workspace, embedder, settings, progress)
+    found = opening.reuse()
+    if isinstance(found, Index):
+        return found
+    with store.Writer(workspace / "index", lambda: progress(WAITING, 0, 1)) as writer:
+        if writer.waited:
+            found = opening.reuse()
+        return found if isinstance(found, Index) else opening.build(writer, found)
 
 
 def fingerprint(documents: Path, embedder: Embedder, settings: Settings) -> str:
     """Hash of names and contents of all files, the embedder, and the settings that shape the index."""
-    digest = hashlib.sha256()
-    shape: list[object] = [FORMAT, embedder.identity, settings.chunk_tokens, settings.max_file_megabytes]
-    shape += [settings.in_context_weight, settings.in_passage_weight]
-    digest.update(json.dumps(shape).encode())
-    for name, path in document_files(documents):
-        try:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            content = f"unreadable {error.errno}"
-        digest.update(json.dumps([name, content]).encode())
-    return digest.hexdigest()[:20]
+    files = [(found.name, found.digest) for found in scan(documents, settings.max_file_megabytes)]
+    return store.identity_of(shape_of(embedder, settings), files)
 
 
-def _build(documents: Path, embedder: Embedder, settings: Settings, progress: Progress) -> store.Stored:
-    loaded = load_documents(documents, settings.max_file_megabytes, progress)
-    chunks = tuple(
-        chunk
-        for document in loaded.documents
-        for chunk in split_document(document, settings.chunk_tokens, embedder.count_tokens)
-    )
-    held = [(number, text) for number, chunk in enumerate(chunks) for text in chunk.sentences]
-    encoded = _encode(
-        [
-            *(chunk_text(chunk) for chunk in chunks),
-            *(text for _, text in held),
-            *(f"{chunks[number].context}: {text}" for number, text in held),
-        ],
-        embedder,
-        progress,
-    )
-    whole, alone, in_context = numpy.split(encoded, [len(chunks), len(chunks) + len(held)])
-    vectors = faiss.IndexFlatIP(encoded.shape[1])
-    vectors.add(whole)
-    mixed = _mixed(alone, in_context, whole[[number for number, _ in held]], settings)
-    return store.Stored(chunks, vectors, mixed, loaded.skipped, len(loaded.documents))
+@dataclass
+class _Opening:
+    """What both ways to an index need to know."""
+
+    workspace: Path
+    embedder: Embedder
+    settings: Settings
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()
+        self.folder, self.documents = self.workspace / "index", self.workspace / "documents"
+
+    def reuse(self) -> Index | str:
+        """The index on disk, or why it cannot be used as it is."""
+        self.scanned = scan(self.documents, self.settings.max_file_megabytes)
+        self.old = store.load(self.folder)
+        if isinstance(self.old, str):
+            return self.old
+        if self.old.shape != shape_of(self.embedder, self.settings):
+            return "settings or embedder changed"
+        if changes := changes_since(self.old, self.scanned):
+            return counted(changes)
+        parts: dict[str, Part] = {}
+        for held in self.old.documents:
+            loaded = store.load_part(self.folder, held.part, self.old.parts.get(held.part))
+            if isinstance(loaded, str):
+                return f"what was stored of {held.name} {loaded}"
+            parts[held.part] = loaded[0]
+        store.tidy(self.folder, self.old)
+        return self._index("reused", "nothing changed", self.old, parts)
+
+    def build(self, writer: store.Writer, reason: str) -> Index:
+        """The index brought up to date, and saved if the disk allows."""
+        old = None if isinstance(self.old, str) else self.old
+        build = Build(self.folder, old, self.embedder, self.settings, writer.part, self.progress)
+        manifest = build.manifest(self.scanned)
+        writer.commit(manifest)
+        status: Literal["built", "rebuilt"] = "built" if self.old == store.NOT_THERE else "rebuilt"
+        if writer.refused:
+            reason = f"{reason}; not saved: {writer.refused}"
+        return self._index(status, reason, manifest, build.parts, not writer.refused, build.embedded)
+
+    def _index(
+        self,
+        status: Literal["reused", "built", "rebuilt"],
+        reason: str,
+        manifest: store.Manifest,
+        parts: Mapping[str, Part],
+        saved: bool = True,
+        embedded: int = 0,
+    ) -> Index:
+        held = [(item.name, parts[item.part]) for item in manifest.documents]
+        chunks = tuple(replace(chunk, document=name) for name, part in held for chunk in part.chunks)
+        none = self.embedder.encode([])
+        vectors = numpy.concatenate([none, *(part.vectors for _, part in held)])
+        sentence_vectors = numpy.concatenate([none, *(part.sentence_vectors for _, part in held)])
+        seconds = time.monotonic() - self.began
+        report = Report(
+            status, reason, len(held), *_sizes(chunks), manifest.skipped, seconds, saved=saved, embedded=embedded
+        )
+        return Index(
+            identity=manifest.identity,
+            embedder=self.embedder,
+            settings=self.settings,
+            chunks=chunks,
+            vectors=_searchable(vectors),
+            sentence_vectors=sentence_vectors,
+            report=report,
+            documents=self.documents,
+            manifest=manifest,
+        )
 
 
-def _mixed(
-    alone: numpy.ndarray, in_context: numpy.ndarray, passages: numpy.ndarray, settings: Settings
-) -> numpy.ndarray:
-    """One vector per sentence whose product with a question is the weighted mean of three cosines: of the
-    sentence, of it under its headings, of its passage. Not made unit length again, so that the mean holds."""
-    context, passage = settings.in_context_weight, settings.in_passage_weight
-    return (alone + context * in_context + passage * passages) / (1 + context + passage)
+def changes_since(manifest: store.Manifest, scanned: Sequence[Scanned]) -> dict[str, str]:
+    """What became of the files since the index was made: "new", "changed" or "deleted" by name, without those that
+    are as they were."""
+    before = {file.name: file.digest for file in manifest.files}
+    now = {found.name: found.digest for found in scanned}
+    found = {name: "new" if name not in before else "changed" for name in now if before.get(name) != now[name]}
+    return found | {name: "deleted" for name in before if name not in now}
 
 
-def _encode(texts: Sequence[str], embedder: Embedder, progress: Progress) -> numpy.ndarray:
-    parts = [embedder.encode([])]
-    for start in range(0, len(texts), ENCODE_AT_ONCE):
-        progress("embedding passages and sentences", start, len(texts))
-        parts.append(embedder.encode(texts[start : start + ENCODE_AT_ONCE]))
-    progress("embedding passages and sentences", len(texts), len(texts))
-    return numpy.ascontiguousarray(numpy.concatenate(parts), dtype=numpy.float32)
+def counted(changes: Mapping[str, str]) -> str:
+    """The changes in words: "documents changed: 2 new, 1 deleted"."""
+    numbers = Counter(changes.values())
+    return "documents changed: " + ", ".join(f"{number} {change}" for change, number in sorted(numbers.items()))
+
+
+def _searchable(vectors: numpy.ndarray) -> faiss.Index:
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(numpy.ascontiguousarray(vectors, dtype=numpy.float32))
+    return index
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False  # a file that cannot even be looked at is not in a new build either
 
 
 def _sizes(chunks: Sequence[Chunk]) -> tuple[int, int]:
     return len(chunks), sum(len(chunk.sentences) for chunk in chunks)
-
-
-def _since(began: float) -> float:
-    return time.monotonic() - began

@@ -157,6 +157,15 @@ def passage_scores(index: Index, question: str, query: numpy.ndarray) -> tuple[n
     return weight * dense + (1 - weight) * words, words
 
 
+def passage_columns(index: Index, question: str) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """Per chunk, to be looked at: the cosine, the BM25 score, and what they are fused to. Costs one embedding."""
+    query = index.embedder.encode([question])
+    dense = numpy.zeros(len(index.chunks), dtype=numpy.float32)
+    similar, places = index.vectors.search(query, len(index.chunks))
+    dense[places[0]] = similar[0]
+    return dense, index.chunk_words.bm25(question), passage_scores(index, question, query)[0]
+
+
 def sentence_scores(index: Index, question: str, near: numpy.ndarray, words: numpy.ndarray) -> numpy.ndarray:
     """Per sentence: its nearness, its passage's words, its own words."""
     parents = numpy.array([sentence.chunk for sentence in index.sentences])

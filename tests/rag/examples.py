@@ -1,6 +1,7 @@
 """A tiny company's documents, and chat models that say what they are told to."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from pydantic import PrivateAttr
 from arena.contestant import Contestant
 from arena.events import Event, Note, Retrieved, Token
 from arena.question import Question, Turn
+from rag.blocks import Document, Skipped
+from rag.documents import attempt, contents, parse_document, scan
 
 LAMPS = """# Lamps
 
@@ -50,6 +53,32 @@ def tiny_workspace(folder: Path) -> Path:
     (documents / "holidays.txt").write_text(HOLIDAYS, encoding="utf-8")
     (documents / "works.html").write_text(WORKS, encoding="utf-8")
     return folder
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The documents of a folder and what was left out, both in the order of their names."""
+
+    documents: tuple[Document, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def load_documents(folder: Path, max_megabytes: int = 50) -> Loaded:
+    """Every file below `folder`, parsed or skipped."""
+    found: list[Document | Skipped] = []
+    for file in scan(folder, max_megabytes):
+        if file.left_out:
+            found.append(Skipped(file.name, file.left_out))
+            continue
+        for content in contents(file.name, file.path.read_bytes(), max_megabytes):
+            if isinstance(content, Skipped):
+                found.append(content)
+            else:
+                found.append(attempt(content[0], lambda content=content: parse_document(*content)))  # type: ignore
+    return Loaded(
+        tuple(item for item in found if isinstance(item, Document)),
+        tuple(item for item in found if isinstance(item, Skipped)),
+    )
 
 
 class ScriptedModel(GenericFakeChatModel):

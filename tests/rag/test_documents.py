@@ -10,9 +10,7 @@ import pytest
 from pypdf import PdfWriter
 
 from rag.blocks import Document
-from rag.documents import load_documents
-from rag.index import silent
-from tests.rag.examples import WORKS
+from tests.rag.examples import WORKS, load_documents
 
 
 def write_pdf(path: Path, password: str = "", algorithm: str = "RC4-128") -> None:
@@ -60,7 +58,7 @@ def write_docx_without_body(path: Path) -> None:
 
 
 def load(folder: Path) -> tuple[dict[str, Document], dict[str, str]]:
-    loaded = load_documents(folder, 50, silent)
+    loaded = load_documents(folder)
     return {item.name: item for item in loaded.documents}, {item.name: item.reason for item in loaded.skipped}
 
 
@@ -119,7 +117,7 @@ def test_a_zip_named_docx_is_misnamed(tmp_path: Path) -> None:
 
 def test_a_file_over_the_limit_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "large.txt").write_bytes(b"word " * 300_000)
-    loaded = load_documents(tmp_path, 1, silent)
+    loaded = load_documents(tmp_path, 1)
     assert "limit is 1 MB" in loaded.skipped[0].reason
 
 

@@ -16,10 +16,10 @@ from pptx.util import Inches
 
 from rag import archives, parse_table
 from rag.blocks import Document
-from rag.documents import load_documents
-from rag.index import fingerprint, silent
+from rag.index import fingerprint
 from rag.sections import Chunk, split_document
 from rag.settings import Settings
+from tests.rag.examples import load_documents
 from tests.rag.test_documents import everything, load
 
 Parts = dict[str, str | bytes]
@@ -413,7 +413,7 @@ def test_an_archive_of_too_many_files_is_refused(
 
 def test_a_member_over_the_limit_for_files_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped({"large.txt": b"word " * 300_000, "small.txt": "Fine."}))
-    loaded = load_documents(tmp_path, 1, silent)
+    loaded = load_documents(tmp_path, 1)
     assert [document.name for document in loaded.documents] == ["a.zip/small.txt"]
     assert "limit is 1 MB" in loaded.skipped[0].reason
 

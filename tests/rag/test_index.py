@@ -1,25 +1,28 @@
-"""Built once, reused while nothing changed, rebuilt when something did or was damaged."""
+"""Built once, reused while nothing changed, brought up to date when something did or was damaged."""
 
-import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy
 import pytest
 
-from arena.errors import WorkspaceError
+from arena.errors import IndexUnavailable, WorkspaceError
 from rag.embedder import SentenceEmbedder
 from rag.index import Index, open_or_build
 from rag.retrieve import search
 from rag.settings import Settings
+from rag.store import LOCK, MANIFEST, PARTS
 
 
 def found(index: Index, question: str) -> list[str]:
     return [index.sentences[place].text for place in search(index, question).sentences]
 
 
-def generation(workspace: Path) -> Path:
-    (folder,) = (workspace / "index").iterdir()
-    return folder
+def stored(workspace: Path) -> list[str]:
+    """The files of the index, parts under the name of what they are."""
+    paths = [path for path in (workspace / "index").rglob("*") if path.is_file() and path.name != LOCK]
+    return sorted("part" if path.parent.name == PARTS else path.name for path in paths)
 
 
 def test_an_unchanged_workspace_is_reused_with_the_same_answers(workspace: Path, embedder: SentenceEmbedder) -> None:
@@ -42,7 +45,8 @@ def test_a_changed_document_is_in_the_answers(workspace: Path, embedder: Sentenc
     assert changed.report.status == "rebuilt"
     assert "changed" in changed.report.reason
     assert found(changed, "How heavy is the glass lamp?")[0] == "The Orlin glass lamp weighs 12 kilograms."
-    assert generation(workspace).name == changed.identity
+    assert (changed.report.embedded, changed.report.reason) == (1, "documents changed: 1 changed")
+    assert stored(workspace) == ["manifest.json", "part", "part", "part"]
 
 
 def test_a_deleted_document_is_gone(workspace: Path, embedder: SentenceEmbedder) -> None:
@@ -58,38 +62,33 @@ def test_a_renamed_document_is_cited_by_its_new_name(workspace: Path, embedder: 
     assert {chunk.document for chunk in open_or_build(workspace, embedder).chunks} >= {"lights.md"}
 
 
-@pytest.mark.parametrize("name", ["chunks.json", "chunks.faiss", "sentences.npy", "manifest.json"])
+@pytest.mark.parametrize("name", ["manifest.json", "a part"])
 @pytest.mark.parametrize("damage", ["truncated", "start changed", "end changed", "missing"])
-def test_a_corrupt_index_is_rebuilt(name: str, damage: str, workspace: Path, embedder: SentenceEmbedder) -> None:
+def test_a_corrupt_index_is_repaired(name: str, damage: str, workspace: Path, embedder: SentenceEmbedder) -> None:
     before = open_or_build(workspace, embedder)
-    path = generation(workspace) / name
+    folder = workspace / "index"
+    path = folder / name if name == MANIFEST else sorted((folder / PARTS).iterdir())[0]
     content = path.read_bytes()
     damaged = {"truncated": content[: len(content) // 2], "start changed": b"\xff" + content[1:]}
     if damage == "missing":
         path.unlink()
     else:
-        # The last byte of a vector is the kind of damage that only a checksum sees.
+        # The last byte is the kind of damage that only a checksum sees.
         path.write_bytes(damaged.get(damage, content[:-1] + bytes([content[-1] ^ 1])))
     after = open_or_build(workspace, embedder)
-    assert after.report.status == "rebuilt"
-    assert "damaged" in after.report.reason or "could not be read" in after.report.reason
-    assert after.chunks == before.chunks
+    assert after.report.status == ("built" if (name, damage) == (MANIFEST, "missing") else "rebuilt")
+    assert any(word in after.report.reason for word in ("damaged", "could not be read", "missing", "was none"))
+    assert after.report.embedded == (0 if name == MANIFEST else 1)
+    assert (after.chunks, after.identity) == (before.chunks, before.identity)
+    assert numpy.array_equal(after.sentence_vectors, before.sentence_vectors)
     assert open_or_build(workspace, embedder).report.status == "reused"
 
 
-def test_a_build_that_was_killed_leaves_the_old_index_usable(workspace: Path, embedder: SentenceEmbedder) -> None:
-    open_or_build(workspace, embedder)
-    (workspace / "index" / "building-killed").mkdir()
-    (workspace / "index" / "building-killed" / "chunks.json").write_text("[")
-    assert open_or_build(workspace, embedder).report.status == "reused"
-
-
-def test_what_an_old_kill_left_behind_is_cleared(workspace: Path, embedder: SentenceEmbedder) -> None:
-    left = workspace / "index" / "building-killed"
-    left.mkdir(parents=True)
-    os.utime(left, (0, 0))
-    open_or_build(workspace, embedder)
-    assert not left.exists()
+def test_what_earlier_versions_left_is_cleared(workspace: Path, embedder: SentenceEmbedder) -> None:
+    for name in ("building-killed", "0123456789abcdef0123", "kept"):
+        (workspace / "index" / name).mkdir(parents=True)
+    assert open_or_build(workspace, embedder).report.reason == "made by another version"
+    assert {path.name for path in (workspace / "index").iterdir()} == {MANIFEST, PARTS, LOCK, "kept"}
 
 
 def test_settings_that_shape_the_index_rebuild_it_and_others_do_not(
@@ -133,9 +132,18 @@ def test_progress_counts_to_the_end(workspace: Path, embedder: SentenceEmbedder)
 
 def test_the_index_holds_no_pickle(workspace: Path, embedder: SentenceEmbedder) -> None:
     open_or_build(workspace, embedder)
-    assert sorted(path.name for path in generation(workspace).iterdir()) == [
-        "chunks.faiss",
-        "chunks.json",
-        "manifest.json",
-        "sentences.npy",
-    ]
+    assert stored(workspace) == ["manifest.json", "part", "part", "part"]
+    for path in (workspace / "index" / PARTS).iterdir():
+        with numpy.load(path, allow_pickle=False) as held:
+            assert {held[name].dtype.kind for name in held.files} == {"f", "u"}
+
+
+def test_an_embedder_that_gives_no_numbers_is_named(workspace: Path, embedder: SentenceEmbedder) -> None:
+    class Broken:
+        identity, count_tokens = "broken", embedder.count_tokens
+
+        def encode(self, texts: Sequence[str]) -> numpy.ndarray:
+            return embedder.encode(texts) * numpy.float32("nan")
+
+    with pytest.raises(IndexUnavailable, match="broken has vectors of passages that are not finite.*install it again"):
+        open_or_build(workspace, Broken())  # type: ignore[arg-type]
