@@ -1,7 +1,8 @@
 """Loads a folder of documents; a file that cannot be used is left out with its reason, the rest goes in.
 
-What a zip archive holds are documents of their own, named "archive.zip/folder/name.md". Does not follow links out of
-the folder, and passes over files whose name begins with a dot or `~$`.
+What a zip archive holds are documents of their own, named "archive.zip/folder/name.md". Names and texts are without
+characters that no reader sees. Does not follow links out of the folder, and passes over files whose name begins with a
+dot or `~$`.
 """
 
 import logging
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from rag.archives import Member, members
 from rag.blocks import Block, Document, Skipped, Unreadable
+from rag.invisible import visible, visible_block
 from rag.parse_docx import parse_docx
 from rag.parse_epub import parse_epub
 from rag.parse_html import parse_html, parse_markdown
@@ -52,7 +54,9 @@ class Loaded:
 
 def document_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Name and path of every file below `folder`, sorted; nothing when the folder is not there."""
-    found = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if not path.is_dir())
+    found = sorted(
+        (visible(path.relative_to(folder).as_posix()), path) for path in folder.rglob("*") if not path.is_dir()
+    )
     for name, path in found:
         if not any(part.startswith((".", "~$")) for part in Path(name).parts):
             yield name, path
@@ -101,10 +105,11 @@ def parse_document(name: str, data: bytes) -> Document:
     path = PurePosixPath(name)
     ending = path.suffix.lower()
     check_content(ending, data)
-    title, blocks = PARSERS[ending](data)
-    if not any(block.text for block in blocks if block.kind != "heading"):
+    title, parsed = PARSERS[ending](data)
+    blocks = tuple(block for block in map(visible_block, parsed) if block.text)
+    if not any(block.kind != "heading" for block in blocks):
         raise Unreadable("no text in it")
-    return Document(name, title or path.stem.replace("-", " ").replace("_", " "), tuple(blocks))
+    return Document(name, visible(title) or path.stem.replace("-", " ").replace("_", " "), blocks)
 
 
 def _archived(name: str, data: bytes, max_megabytes: int) -> Iterator[Document | Skipped]:
@@ -119,7 +124,7 @@ def _archived(name: str, data: bytes, max_megabytes: int) -> Iterator[Document |
         yield found
         return
     for member in found:
-        full = f"{name}/{member.name}"
+        full = f"{name}/{visible(member.name)}"
         yield _attempt(full, lambda full=full, member=member: _parse_member(full, member))  # type: ignore[misc]
 
 
