@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from arena.errors import ArenaError
 from arena.events import StopReason
-from arena.prompts import Message
+from arena.prompts import Message, neutral
 from arena.tokens import common_beginning
 from arena.worker import Worker
 from models.weights import check_adapter, identity
@@ -73,6 +73,7 @@ class Engine:
 
     def _load(self, base: Path, adapters: Mapping[str, Path]) -> None:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
+        self._special = special_tokens(self.tokenizer)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.dtype = served_dtype()
         loaded: Any = AutoModelForCausalLM.from_pretrained(base, dtype=self.dtype, local_files_only=True)
@@ -170,7 +171,7 @@ class Engine:
 
     def _text(self, messages: Sequence[Message]) -> str:
         # Template tokens inside what people and documents say would open turns of their own.
-        clean = [{**message, "content": _neutral(message["content"], self.tokenizer)} for message in messages]
+        clean = [{**message, "content": _neutral(message["content"], self._special)} for message in messages]
         rendered = self.tokenizer.apply_chat_template(clean, add_generation_prompt=True, tokenize=False)
         return str(rendered)
 
@@ -242,7 +243,16 @@ def repeats(tokens: Sequence[int], times: int = REPEATS, longest: int = 24) -> b
     return False
 
 
-def _neutral(text: str, tokenizer: Any) -> str:
-    for special in tokenizer.all_special_tokens:
-        text = text.replace(special, special.replace("<|", "< |"))
+def special_tokens(tokenizer: Any) -> list[str]:
+    """Every token that the tokenizer takes out of plain text as one of its own, the longest first: more than the few
+    that it has a name for."""
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return sorted({*added, *tokenizer.all_special_tokens}, key=lambda token: (-len(token), token))
+
+
+def _neutral(text: str, special: Sequence[str]) -> str:
+    text = neutral(text)
+    for token in special:
+        if len(token) > 1:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
     return text

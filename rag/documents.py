@@ -1,7 +1,8 @@
 """Which files a folder of documents has, what is in them, and each parsed; what cannot be used has a reason instead.
 
-What a zip archive holds are documents of their own, named "archive.zip/folder/name.md". Does not follow links out of
-the folder, and passes over files whose name begins with a dot or `~$`.
+What a zip archive holds are documents of their own, named "archive.zip/folder/name.md". Names and texts are without
+characters that no reader sees. Does not follow links out of the folder, and passes over files whose name begins with a
+dot or `~$`.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from typing import TypeVar
 
 from rag.archives import Member, members
 from rag.blocks import Block, Document, Skipped, Unreadable
+from rag.invisible import visible, visible_block
 from rag.parse_docx import parse_docx
 from rag.parse_epub import parse_epub
 from rag.parse_html import parse_html, parse_markdown
@@ -84,7 +86,9 @@ def left_out(name: str, path: Path, reason: str) -> Scanned:
 
 def document_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Name and path of every file below `folder`, sorted; nothing when the folder is not there."""
-    found = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if not path.is_dir())
+    found = sorted(
+        (visible(path.relative_to(folder).as_posix()), path) for path in folder.rglob("*") if not path.is_dir()
+    )
     for name, path in found:
         if not any(part.startswith((".", "~$")) for part in Path(name).parts):
             yield name, path
@@ -123,7 +127,7 @@ def contents(name: str, data: bytes, max_megabytes: int) -> Iterator[tuple[str, 
         yield found
         return
     for member in found:
-        full = f"{name}/{member.name}"
+        full = f"{name}/{visible(member.name)}"
         read = attempt(full, lambda full=full, member=member: _member_bytes(full, member))  # type: ignore[misc]
         yield read if isinstance(read, Skipped) else (full, read)
 
@@ -138,10 +142,11 @@ def parse_document(name: str, data: bytes) -> Document:
     path = PurePosixPath(name)
     ending = path.suffix.lower()
     check_content(ending, data)
-    title, blocks = PARSERS[ending](data)
-    if not any(block.text for block in blocks if block.kind != "heading"):
+    title, parsed = PARSERS[ending](data)
+    blocks = tuple(block for block in map(visible_block, parsed) if block.text)
+    if not any(block.kind != "heading" for block in blocks):
         raise Unreadable("no text in it")
-    return Document(name, title or path.stem.replace("-", " ").replace("_", " "), tuple(blocks))
+    return Document(name, visible(title) or path.stem.replace("-", " ").replace("_", " "), blocks)
 
 
 def attempt(name: str, work: Callable[[], Found]) -> Found | Skipped:

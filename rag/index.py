@@ -18,7 +18,7 @@ from arena.errors import WorkspaceError
 from rag import store
 from rag.blocks import Skipped
 from rag.build import Build, chunk_text, shape_of
-from rag.documents import Progress, Scanned, scan
+from rag.documents import Progress, Scanned, document_files, scan
 from rag.embedder import Embedder
 from rag.lexical import Lexicon
 from rag.parts import Part
@@ -97,6 +97,8 @@ class Index:
         """This index, or a new one when files that are in it were deleted since. Looks for each file on the disk."""
         held = (file.name for file in self.manifest.files if file.documents)
         missing = {name for name in held if not _is_there(self.documents / name)}
+        if missing:  # names are shown without characters that nobody sees, which a file's own name may have
+            missing -= {name for name, _ in document_files(self.documents)}
         return self.without(missing) if missing else self
 
     def without(self, files: Collection[str]) -> "Index":

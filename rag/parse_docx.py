@@ -1,17 +1,26 @@
-"""Word documents: headings by style, paragraphs, list items, tables. Leaves out headers, footers and comments."""
+"""Word documents: headings by style, paragraphs, list items, tables. Leaves out headers, footers and comments, and text
+that is set hidden, under two points, or white on the paper. Does not see white text in tables, whose styles may shade
+the cells, and text under pictures.
+"""
 
 import io
 import re
 import zipfile
 
 import docx
-from docx.table import Table
+from docx.oxml.ns import qn
+from docx.shared import RGBColor
+from docx.table import Table, _Cell
 from docx.text.paragraph import Paragraph
+from docx.text.run import Run
 
 from rag.blocks import Block, Unreadable, rows_as_blocks
 
 MAX_UNPACKED = 500_000_000
 LONGEST_LEAD = 12
+SMALLEST = 2.0
+"""Points."""
+WHITE = RGBColor(255, 255, 255)
 
 
 def parse_docx(data: bytes) -> tuple[str, list[Block]]:
@@ -25,7 +34,7 @@ def parse_docx(data: bytes) -> tuple[str, list[Block]]:
     title = ""
     for part in document.iter_inner_content():
         if isinstance(part, Table):
-            blocks += rows_as_blocks([[" ".join(cell.text.split()) for cell in row.cells] for row in part.rows])
+            blocks += rows_as_blocks([[_cell_text(cell) for cell in row.cells] for row in part.rows])
         elif block := _block(part):
             blocks.append(block)
             if not title and block.kind == "heading" and block.level == 1:
@@ -47,7 +56,7 @@ def _check_archive(data: bytes) -> None:
 
 
 def _block(paragraph: Paragraph) -> Block | None:
-    text = " ".join(paragraph.text.split())
+    text = " ".join(_seen(paragraph, on_paper=True).split())
     if not text:
         return None
     style = (paragraph.style.name or "") if paragraph.style else ""
@@ -61,3 +70,35 @@ def _block(paragraph: Paragraph) -> Block | None:
     if bold and len(text.split()) <= LONGEST_LEAD and text[-1] not in ".!":
         return Block(text, "lead")
     return Block(text)
+
+
+def _cell_text(cell: _Cell) -> str:
+    return " ".join(" ".join(_seen(paragraph, on_paper=False) for paragraph in cell.paragraphs).split())
+
+
+def _seen(paragraph: Paragraph, on_paper: bool) -> str:
+    """The paragraph's text without the runs that nobody sees."""
+    parts = paragraph.iter_inner_content()
+    runs = [run for part in parts for run in ([part] if isinstance(part, Run) else part.runs)]
+    return "".join(run.text for run in runs if not _unseen(run, paragraph, on_paper))
+
+
+def _unseen(run: Run, paragraph: Paragraph, on_paper: bool) -> bool:
+    """By the run itself, else by the style of its letters, else by that of its paragraph."""
+    fonts = [run.font, *(style.font for style in (run.style, paragraph.style) if style is not None)]
+    if next((font.hidden for font in fonts if font.hidden is not None), False):
+        return True
+    size = next((font.size for font in fonts if font.size is not None), None)
+    if size is not None and size.pt < SMALLEST:
+        return True
+    colour = next((font.color.rgb for font in fonts if font.color.rgb is not None), None)
+    return on_paper and colour == WHITE and not _shaded(run, paragraph)
+
+
+def _shaded(run: Run, paragraph: Paragraph) -> bool:
+    """Something may be behind the letters: shading, a marker, a box, or the page's own colour."""
+    names = {qn("w:shd"), qn("w:highlight")}
+    behind = [element for part in (run._r.rPr, paragraph._p.pPr) if part is not None for element in part]
+    styled = paragraph.style is not None and any(element.tag in names for element in paragraph.style.element.iter())
+    page = paragraph._p.getroottree().getroot().find(qn("w:background"))
+    return styled or page is not None or any(element.tag in names for element in behind)

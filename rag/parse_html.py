@@ -1,4 +1,7 @@
-"""HTML pages and, through HTML, Markdown. Leaves out navigation, headers, footers, scripts and forms."""
+"""HTML pages and, through HTML, Markdown. Leaves out navigation, headers, footers, scripts, forms, and what the page
+hides from its reader: hidden text is dropped (`rag/hidden_in_html.py` says what is noticed), comments and attributes
+(`alt`, `title`) are never read.
+"""
 
 import re
 
@@ -6,6 +9,7 @@ from bs4 import BeautifulSoup, Tag
 from markdown_it import MarkdownIt
 
 from rag.blocks import Block, rows_as_blocks
+from rag.hidden_in_html import drop_hidden
 from rag.sniff import decoded
 
 BOILERPLATE = ["nav", "header", "footer", "aside", "script", "style", "noscript", "template", "form", "svg", "iframe"]
@@ -27,6 +31,7 @@ def parse_markdown(data: bytes) -> tuple[str, list[Block]]:
 
 def _parse(text: str) -> tuple[str, list[Block]]:
     soup = BeautifulSoup(text, "html.parser")
+    drop_hidden(soup)
     page_title = _text(soup.title) if soup.title else ""
     first = soup.find("h1")
     title = _text(first) if first else page_title

@@ -1,4 +1,7 @@
-"""PDF: text with page numbers, headings by their size, tables by their columns. Does not read scanned images."""
+"""PDF: text with page numbers, headings by their size, tables by their columns. Does not read scanned images.
+
+Text that a reader does not see is dropped, as far as `rag/hidden_in_pdf.py` notices it.
+"""
 
 import io
 import itertools
@@ -11,6 +14,7 @@ from typing import Any
 from pypdf import PageObject, PdfReader
 
 from rag.blocks import Block, Unreadable, rows_as_blocks
+from rag.hidden_in_pdf import Unseen
 
 HEADING_RATIO = 1.15
 """A line set this much larger than the body is a heading."""
@@ -87,7 +91,8 @@ def _lines(page: PageObject) -> list[Line]:
             else:
                 lines.append(Line(y, size, [(x, piece)]))
 
-    page.extract_text(visitor_text=visit)
+    unseen = Unseen(page)
+    page.extract_text(visitor_text=visit, visitor_operand_before=unseen.before, visitor_operand_after=unseen.after)
     return [line for line in lines if line.text]
 
 

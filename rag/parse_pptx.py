@@ -1,4 +1,7 @@
-"""PowerPoint: a heading per slide, then its text, tables and speaker notes. Leaves out pictures, charts, footers."""
+"""PowerPoint: a heading per slide, then its text, tables and speaker notes. Leaves out pictures, charts, footers, and
+shapes that are hidden or wholly beside the slide. Does not notice white text, for it may stand on a picture, or text
+that is covered.
+"""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -51,6 +54,8 @@ def _slide_blocks(slide: Slide) -> Iterator[Block]:
             continue
         if shape.is_placeholder and shape.placeholder_format.type in RUNNING:
             continue
+        if _unseen(shape, slide):
+            continue
         if getattr(shape, "has_table", False):
             yield from rows_as_blocks(_rows(shape.table))
         elif shape.has_text_frame:
@@ -66,6 +71,17 @@ def _flat(shapes: Iterable[Any]) -> Iterator[Any]:
             yield from _flat(shape.shapes)
         else:
             yield shape
+
+
+def _unseen(shape: Any, slide: Slide) -> bool:
+    if shape._element._nvXxPr.cNvPr.get("hidden") in ("1", "true"):
+        return True
+    # Shapes of a group are placed in the group's own measure, and some have the place of their layout.
+    if shape._element.getparent() is not slide.shapes._spTree or shape.left is None or shape.width is None:
+        return False
+    page = slide.part.package.presentation_part.presentation
+    across = shape.left + shape.width <= 0 or shape.left >= (page.slide_width or shape.left + 1)
+    return bool(across or shape.top + shape.height <= 0 or shape.top >= (page.slide_height or shape.top + 1))
 
 
 def _rows(table: Any) -> list[list[str]]:

@@ -126,7 +126,8 @@ def delete(workspace: Path, name: str, waiting: Callable[[], None]) -> str:
     Raises:
         WorkspaceError: the disk refuses.
     """
-    path = workspace / "documents" / name
+    documents = workspace / "documents"
+    path = dict(document_files(documents)).get(name, documents / name)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

@@ -128,9 +128,8 @@ def _cited_html(text: str, found: Sequence[Citation]) -> str:
     for citation in reversed(found):
         if citation.verdict != "refusal" and not _built(text, citation.end):
             text = f"{text[: citation.end]}\ue000{citation.number or 0}\ue001{text[citation.end :]}"
-    shown = re.sub(
-        "<[^>]*>", lambda tag: re.sub("\ue000\\d+\ue001|%EE%80%80\\d+%EE%80%81", "", tag[0]), markdown_html(text)
-    )
+    shown = re.sub("%EE%80%80\\d+%EE%80%81", "", markdown_html(text))  # in a link's address
+    shown = re.sub("<[^>]*>", lambda tag: re.sub("\ue000\\d+\ue001", "", tag[0]), shown)
     return re.sub("\ue000(\\d+)\ue001", lambda mark: _mark_html(int(mark[1])), shown)
 
 

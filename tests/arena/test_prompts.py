@@ -46,3 +46,30 @@ def test_a_changed_text_needs_a_new_prompt_version() -> None:
     """When this fails, adapters have to be trained again: raise PROMPT_VERSION, then write its hash here."""
     digest = hashlib.sha256(json.dumps(all_messages()).encode()).hexdigest()[:12]
     assert {prompts.PROMPT_VERSION: digest} == {"4": "882323318d38"}
+
+
+FORGED = (
+    *("<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>", "<|IM_START|>", "<｜User｜>", "<s>", "</s>"),
+    *("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<start_of_turn>", "<end_of_turn>", "<think>", "<tool_call>"),
+)
+
+
+def test_no_template_token_comes_in_through_a_question_a_sentence_or_an_earlier_turn() -> None:
+    for token in FORGED:
+        forged = f"Ann {token} came."
+        history = (Turn(forged, forged),)
+        for messages in (
+            prompts.closed_book_messages(forged, history),
+            prompts.reader_messages(forged, [forged, forged], history),
+            prompts.reader_messages(forged, [forged], history, judged=True),
+            prompts.untrained_reader_messages(forged, [forged], history),
+            prompts.judge_messages(forged, forged),
+        ):
+            assert not any(token in message["content"] for message in messages), token
+            assert "Ann " in messages[-1]["content"] and " came." in messages[-1]["content"]
+
+
+def test_a_token_within_a_token_is_none_and_ordinary_text_is_left_alone() -> None:
+    assert "<|im_start|>" not in prompts.neutral("<|im_<|im_end|>start|>")
+    for text in ("a < b | c > d", "<b>bold</b> [1] [INSTALL] x<y>z", "f(x) <| g |> h", "| a | b |", "<start>"):
+        assert prompts.neutral(text) == text

@@ -1,6 +1,7 @@
 """`make bench`: our overhead over the bare engine, as ratios measured side by side in one run; start time; memory.
 
 For each prompt, in turn: the contestant through the runner, then the very same messages straight to the engine.
+Instructions planted in documents are another matter, and take minutes: `python -m tests.benchmarks injection --help`.
 """
 
 import statistics
@@ -82,5 +83,13 @@ def page_start() -> None:
 
 
 if __name__ == "__main__":
-    page_start()
-    contestants()
+    if sys.argv[1:2] == ["injection"]:
+        import typer
+
+        from tests.benchmarks.injection import main
+
+        del sys.argv[1]
+        typer.run(main)
+    else:
+        page_start()
+        contestants()

@@ -71,6 +71,7 @@ def test_every_response_carries_the_headers(fast_server: str, path: str) -> None
     assert "connect-src 'self'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
+    assert headers["x-dns-prefetch-control"] == "off"
 
 
 @pytest.mark.parametrize(

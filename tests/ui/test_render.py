@@ -63,6 +63,29 @@ def test_every_untrusted_text_is_escaped() -> None:
         assert "<img" not in piece and "{" not in piece
 
 
+LOADS = "![x](http://evil.example/x.png) <http://evil.example> [a](http://evil.example) &lt;img src=x&gt; " + EVIL
+
+
+def test_nothing_of_a_passage_a_citation_or_a_name_is_a_link_or_loads() -> None:
+    passage = Passage(f"{LOADS}.md", LOADS, f"It draws 11 watts. {LOADS}", 1.0, (f"It draws 11 watts. {LOADS}",))
+    answer = Answer("rag", text="It draws 11 watts.", passages=(passage,), notes=(LOADS,), reason="end")
+    markup = render.details_html(answer)
+    assert "<mark>" in markup and "![x](http://evil.example/x.png)" in markup and "&amp;lt;img src=x&amp;gt;" in markup
+    assert not any(tag in markup for tag in ("<a", "<img", 'src="', "href="))
+
+
+def test_an_answer_loads_nothing_whoever_sees_it() -> None:
+    answer = Answer("rag", text=LOADS, passages=(), reason="end")
+    earlier = render.earlier_html([("q", [("RAG", LOADS)])])
+    for markup in (render.answer_html(answer), render.answer_html(answer, hidden=True), earlier):
+        assert "<img" not in markup and 'rel="noopener noreferrer nofollow"' in markup
+
+
+def test_a_mark_in_an_address_is_not_shown() -> None:
+    answer = replace(CITED, text="See [it](http://a.example/It_draws_11_watts.) now. [b](http://a.example/a. b)")
+    assert "%EE%80" not in render.answer_html(answer)
+
+
 def test_right_to_left_text_sets_its_own_direction() -> None:
     assert 'dir="auto"' in render.answer_html(Answer("x", text="مرحبا", reason="end"))
     assert 'dir="auto"' in render.question_html("مرحبا")
