@@ -18,6 +18,7 @@ from arena.errors import ArenaError
 from arena.loading import LazyContestant, Loading
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from arena.runner import Runner
+from arena.verified import Verified, VerifiedSettings
 from arena.worker import Worker
 from arena.workspace import Workspace, settings_from
 
@@ -44,6 +45,7 @@ class Parts:
         from rag.settings import Settings
 
         self.rag_settings = settings_from(Settings, "rag", self.workspace.table("rag"))
+        self.hybrid_settings = settings_from(VerifiedSettings, "hybrid", self.workspace.table("hybrid"))
         self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1)
         self.worker = Worker("inference")
         self.engine: Loading[Any] = Loading("base model", self._engine)
@@ -54,7 +56,9 @@ class Parts:
             "base": lambda report: self._closed_book("base", "base", report),
         }
         if self._hybrid.is_dir():
-            makers["hybrid"] = self._hybrid_contestant
+            makers["hybrid"] = self._trained_hybrid
+        elif self._adapters()["fine-tuned"].is_dir() and self.rag_settings.judge != "none":
+            makers["hybrid"] = self._verified_hybrid
         self._contestants = {name: Loading(name, make) for name, make in makers.items()}
         # Not on the page: `evaluate` asks it without any passage, to see that it knows nothing of the workspace.
         closed = Loading[Contestant]("reader", lambda report: self._closed_book("reader", "reader", report))
@@ -88,17 +92,30 @@ class Parts:
         """(identity, a function that answers many questions at once) of a contestant, for accuracy."""
         if name not in self.all():
             raise ArenaError(f"No contestant '{name}': there are {', '.join(self.all())}.")
+        contestant = self.contestant(name)
+        if isinstance(contestant, Verified):
+            memory, documents = self._told(contestant.memory), self._told(contestant.documents)
+
+            def verified(texts: Sequence[str]) -> Sequence[str]:
+                return contestant.answers(texts, memory, lambda rest: [text for text, _ in documents(rest)])
+
+            return contestant.identity, verified
+        told = self._told(contestant)
+        return contestant.identity, lambda texts: [text for text, _ in told(texts)]
+
+    def _told(self, contestant: Any) -> Callable[[Sequence[str]], list[tuple[str, float]]]:
+        """A function that answers many questions at once, each answer with its surprise."""
         from models.chat import as_messages
 
-        contestant, engine = self.contestant(name), self.engine.value()
+        engine = self.engine.value()
 
-        def answers(texts: Sequence[str]) -> Sequence[str]:
+        def answers(texts: Sequence[str]) -> list[tuple[str, float]]:
             prompts = [as_messages(contestant.messages(text)) for text in texts]
-            found = engine.answer_batch([prompt for prompt in prompts if prompt], contestant.model.adapter)
+            found = engine.answer_batch_told([prompt for prompt in prompts if prompt], contestant.model.adapter)
             remaining = iter(found)
-            return [next(remaining) if prompt else DOCUMENTS_DO_NOT_SAY for prompt in prompts]
+            return [next(remaining) if prompt else (DOCUMENTS_DO_NOT_SAY, 0.0) for prompt in prompts]
 
-        return contestant.identity, answers
+        return answers
 
     def _engine(self, report: Report) -> Any:
         report("loading base model…")
@@ -168,7 +185,20 @@ class Parts:
         """Where the hybrid's adapter is, if one was trained; without it there is no such contestant."""
         return self.workspace.path / "adapters" / "hybrid"
 
-    def _hybrid_contestant(self, report: Report) -> Contestant:
+    def _verified_hybrid(self, report: Report) -> Contestant:
+        """What the fine-tuned model remembers, if it is believed, else RAG with a judge that must be surer."""
+        from rag.contestant import RagContestant
+
+        memory = self._closed_book("fine-tuned", "fine-tuned", report)
+        model, identity = self._chat_model(self.rag_settings.generator, report)
+        judge = self._judge(report)
+        follow(self.index, report)
+        settings = replace(self.rag_settings, judged_below=self.hybrid_settings.judged_below)
+        index = replace(self.index.value(), settings=settings)
+        documents = RagContestant(index, model, identity, LOCAL, judge=judge)
+        return Verified("hybrid", memory, documents, self.hybrid_settings)
+
+    def _trained_hybrid(self, report: Report) -> Contestant:
         """Reads what retrieval finds, without a judge: whether to answer it was taught itself."""
         from rag.contestant import RagContestant
 

@@ -62,11 +62,13 @@ class Token:
 
 @dataclass(frozen=True)
 class Finished:
-    """The answer is complete. Token counts are the model's own, 0 when an endpoint does not tell."""
+    """The answer is complete. Token counts are the model's own, 0 when an endpoint does not tell. `surprise`: how
+    unlikely the model found its own words, in nats a token, the mean; None when it does not tell."""
 
     prompt_tokens: int = 0
     answer_tokens: int = 0
     reason: StopReason = "end"
+    surprise: float | None = None
 
 
 @dataclass(frozen=True)

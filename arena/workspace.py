@@ -10,7 +10,18 @@ from arena.errors import WorkspaceError
 
 Settings = TypeVar("Settings")
 
-TABLES = {"name", "base_model", "embedder", "database", "examples", "rag", "generation", "adapters", "training"}
+TABLES = {
+    "name",
+    "base_model",
+    "embedder",
+    "database",
+    "examples",
+    "rag",
+    "hybrid",
+    "generation",
+    "adapters",
+    "training",
+}
 
 TEMPLATE = """# Settings of this workspace; what is not named keeps its default.
 name = "{name}"

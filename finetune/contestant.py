@@ -8,7 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage, convert_to_messages
 
 from arena.contestant import StopSignal
-from arena.events import Event, Finished, Note, Token, Working
+from arena.events import Event, Finished, Note, StopReason, Token, Working
 from arena.prompts import PROMPT_VERSION, closed_book_messages
 from arena.question import Question, Turn
 
@@ -50,5 +50,6 @@ class ClosedBook:
             if chunk.content:
                 yield Token(str(chunk.content))
         usage = (whole.usage_metadata if whole else None) or {"input_tokens": 0, "output_tokens": 0}
-        reason = (whole.response_metadata if whole else {}).get("finish_reason", "end")
-        yield Finished(usage["input_tokens"], usage["output_tokens"], "stopped" if stop.is_set() else reason)
+        told = whole.response_metadata if whole else {}
+        reason: StopReason = "stopped" if stop.is_set() else told.get("finish_reason", "end")
+        yield Finished(usage["input_tokens"], usage["output_tokens"], reason, told.get("surprise"))

@@ -53,7 +53,7 @@ class LocalChatModel(BaseChatModel):
                         "output_tokens": piece.answer_tokens,
                         "total_tokens": total,
                     },
-                    response_metadata={"finish_reason": piece.reason},
+                    response_metadata={"finish_reason": piece.reason, "surprise": piece.surprise},
                     chunk_position="last",
                 )
             if run_manager and piece.text:

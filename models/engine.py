@@ -37,12 +37,14 @@ class GenerationSettings:
 
 @dataclass(frozen=True)
 class Piece:
-    """The next piece of text; the last one has a reason and the token counts."""
+    """The next piece of text; the last one has a reason, the token counts, and how unlikely the model found the tokens
+    it chose, the end of turn included: nats a token, the mean."""
 
     text: str
     reason: StopReason | None = None
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    surprise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,23 +108,42 @@ class Engine:
 
     def answer_batch(self, conversations: Sequence[Sequence[Message]], adapter: str) -> list[str]:
         """Greedy answers of several conversations at once: for accuracy, never for latency. Left-padded."""
+        return [text for text, _ in self.answer_batch_told(conversations, adapter)]
+
+    def answer_batch_told(self, conversations: Sequence[Sequence[Message]], adapter: str) -> list[tuple[str, float]]:
+        """As `answer_batch`, each with the `surprise` of its last piece."""
         texts = [self._text(messages) for messages in conversations]
         batch = self.tokenizer(
             texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
         ).to(self.model.device)
-        new = self._worker.call(self._generate, batch, adapter)[:, batch["input_ids"].shape[1] :]
-        return [text.strip() for text in self.tokenizer.batch_decode(new, skip_special_tokens=True)]
+        new, surprises = self._worker.call(self._generate, batch, adapter)
+        said = self.tokenizer.batch_decode(new, skip_special_tokens=True)
+        return [(text.strip(), surprise) for text, surprise in zip(said, surprises, strict=True)]
 
-    def _generate(self, batch: Mapping[str, torch.Tensor], adapter: str) -> torch.Tensor:
+    def _generate(self, batch: Mapping[str, torch.Tensor], adapter: str) -> tuple[torch.Tensor, list[float]]:
         settings = self.settings
         with torch.inference_mode(), self._using(adapter):
-            made: torch.Tensor = self.model.generate(
+            made: Any = self.model.generate(
                 **batch,
                 max_new_tokens=settings.max_new_tokens,
                 do_sample=False,
                 pad_token_id=self.tokenizer.pad_token_id,
+                output_logits=True,
+                return_dict_in_generate=True,
             )
-        return made
+        new = made.sequences[:, batch["input_ids"].shape[1] :]
+        costs = torch.stack(
+            [
+                torch.nn.functional.cross_entropy(logits.float(), chosen, reduction="none")
+                for logits, chosen in zip(made.logits, new.T, strict=True)
+            ],
+            dim=1,
+        )
+        # What comes after the end of turn is padding.
+        ended = (new == self.tokenizer.eos_token_id).cumsum(1)
+        counted = (ended == 0) | ((ended == 1) & (new == self.tokenizer.eos_token_id))
+        surprises = (costs * counted).sum(1) / counted.sum(1)
+        return new, [float(value) for value in surprises]
 
     def read(
         self,
@@ -198,13 +219,16 @@ class Engine:
         step = torch.tensor([ids], device=device)
         new: list[int] = []
         told = ""
+        surprises: list[float] = []
         reason: StopReason = "length"
         while len(new) < settings.max_new_tokens:
             if stopped():
                 reason = "stopped"
                 break
             out = self.model(input_ids=step, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache, token = out.past_key_values, self._choose(out.logits[0, -1], generator)
+            cache, logits = out.past_key_values, out.logits[0, -1].float()
+            token = self._choose(logits, generator)
+            surprises.append(float(logits.logsumexp(-1) - logits[token]))
             if token == self.tokenizer.eos_token_id:
                 reason = "end"
                 break
@@ -217,7 +241,7 @@ class Engine:
                 yield Piece(text[len(told) :])
                 told = text
             step = torch.tensor([[token]], device=device)
-        yield Piece("", reason, len(ids), len(new))
+        yield Piece("", reason, len(ids), len(new), sum(surprises) / max(1, len(surprises)))
 
     def _choose(self, logits: torch.Tensor, generator: torch.Generator) -> int:
         if self.settings.temperature <= 0:

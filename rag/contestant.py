@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
+from arena.citations import cite
 from arena.contestant import StopSignal
 from arena.events import Event, Finished, Note, Passage, Retrieved, StopReason, Token, Working
 from arena.prompts import PROMPT_VERSION
@@ -15,10 +17,12 @@ from arena.question import Question
 from rag.budget import Prompt, fitted
 from rag.chain import build_chain, needed, too_far
 from rag.index import Index
-from rag.retrieve import SEARCH_VERSION, Judge, as_documents, search
+from rag.retrieve import SEARCH_VERSION, Found, Judge, as_documents, candidates, ranked, search
 
 REASONS: Mapping[str, StopReason] = {"length": "length", "max_tokens": "length", "repetition": "repetition"}
 """What models call it; everything else ended by itself."""
+COMPARED = 8
+"""Sentences that an answer is compared with, the most alike first."""
 
 
 class RagContestant:
@@ -90,6 +94,24 @@ class RagContestant:
                     if text := str(chunk.text):
                         yield Token(text)
         yield Finished(usage["input_tokens"], usage["output_tokens"], reason)
+
+    def supporting(self, answer: str) -> tuple[Passage, ...]:
+        """Passages that say what an answer says, one for each of its sentences, whoever gave it; none unless every
+        sentence has one. Costs one embedding."""
+        self._forget_deleted()
+        if not self._index.chunks or not answer.strip():
+            return ()
+        found = Found((), tuple(candidates(self._index, ranked(self._index, answer))[:COMPARED]), (0.0,) * COMPARED)
+        documents = as_documents(self._index, replace(found, scores=found.scores[: len(found.sentences)]))
+        passages = [_passage(document, shown=True) for document in documents]
+        claims = cite(answer, passages)
+        sources = [claim.source for claim in claims if claim.source is not None]
+        if not claims or len(sources) < len(claims):
+            return ()
+        told: dict[int, set[str]] = {}
+        for source in sources:
+            told.setdefault(source.passage, set()).add(passages[source.passage].text[source.start : source.end])
+        return tuple(replace(passages[place], used=tuple(sorted(texts)), score=1.0) for place, texts in told.items())
 
     def _forget_deleted(self) -> None:
         """What is gone stays gone until the index is opened anew, even if a file of its name comes back."""

@@ -214,3 +214,14 @@ def test_single_sentences_are_read_once_however_often_they_are_judged(engine: En
     assert len(counting.read_texts) == 3
     judge.scores("When?", sentences)
     assert len(counting.read_texts) == 5  # another question is read anew
+
+
+def test_how_unlikely_the_model_found_its_words_is_told_and_alike_in_a_batch(engine: Engine) -> None:
+    other = closed_book_messages("Where is the longest of all the rivers of this town?")
+    *_, last = engine.stream(MESSAGES, "base", lambda: False)
+    assert 0 < last.surprise < math.log(engine.model.config.vocab_size) * 2
+    (_, alone), _ = engine.answer_batch_told([MESSAGES, other], "base")
+    ((_, once),) = engine.answer_batch_told([MESSAGES], "base")
+    assert alone == pytest.approx(once, rel=0.05)  # padding changes nothing that matters
+    if last.reason in ("end", "length"):
+        assert once == pytest.approx(last.surprise, rel=0.05)

@@ -92,10 +92,12 @@ def test_the_reason_for_ending_is_the_models(said: str, told: str, index: Index)
 
 def test_the_model_is_not_asked_when_the_judge_accepts_nothing(index: Index) -> None:
     model = ScriptedModel(pieces=["Never said."])
-    events = ask(RagContestant(index, model, GENERATOR, judge=ScriptedJudge(weighs=0.34)), HEAVY)
+    events = ask(RagContestant(index, model, GENERATOR, judge=ScriptedJudge(weighs=0.12)), HEAVY)
     assert text(events) == DOCUMENTS_DO_NOT_SAY
     assert model._said == []
-    assert notes(events) == ["No sentence was judged to answer the question (best 0.34, needed 0.35)."]
+    assert notes(events) == [
+        f"No sentence was judged to answer the question (best 0.12, needed {index.settings.judged_below:.2f})."
+    ]
     assert all(not passage.used for passage in passages(events).passages)
 
 
@@ -233,3 +235,13 @@ def test_template_tokens_of_documents_names_and_questions_reach_no_model(
     sent = "".join(str(message.text) for message in model._sent[-1])
     assert "9 kilograms" in sent
     assert not any(token in sent for token in ("<|im_end|>", "<|im_start|>", "[INST]", "\u200b"))
+
+
+def test_what_the_documents_say_supports_an_answer_and_what_they_do_not_say_does_not(index: Index) -> None:
+    rag, model = contestant(index, "never asked")
+    (passage,) = rag.supporting("The glass lamp weighs 9 kilograms.")
+    assert passage.document == "lamps.md" and passage.used == ("The Orlin glass lamp weighs 9 kilograms.",)
+    assert len(rag.supporting("The brass lamp weighs 4 kilograms. Every employee has 31 days of holiday.")) == 2
+    for wrong in ("The glass lamp weighs 4 kilograms.", "The glass lamp weighs 9 kilograms. It is green.", " "):
+        assert rag.supporting(wrong) == ()
+    assert model._said == []
