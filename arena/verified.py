@@ -36,7 +36,7 @@ class VerifiedSettings:
     support: float = 1.849
     constant: float = -7.78
     believed: float = 0.6
-    judged_below: float = 0.6
+    judged_below: float = 0.8
 
     def __post_init__(self) -> None:
         for name in ("believed", "judged_below"):

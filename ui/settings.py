@@ -20,7 +20,7 @@ DEFAULT_LABELS: Mapping[str, Label] = {
     ),
     "rag": Label("RAG", "Looks the question up in the documents first, then answers from the passages it found."),
     "base": Label("Base model", "The same model untouched: it has neither studied the documents nor can look at them."),
-    "hybrid": Label("Fine-tuned + RAG", "Has studied the documents and looks the question up as well."),
+    "hybrid": Label("Fine-tuned + RAG", "Has studied the documents, and checks there or looks up there what it says."),
 }
 
 
