@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from arena.events import Failed, Finished, Note, Passage, Retrieved, Stamped, StopReason, Token, Working
 
+ONE_PIECE = 0.005
+"""Seconds: an answer that came within that time after its first token was handed on in one piece, and has no speed."""
+
 
 @dataclass(frozen=True)
 class Timings:
@@ -30,7 +33,7 @@ class Timings:
         if self.first_token is None or self.total is None or self.answer_tokens < 2:
             return None
         decoding = self.total - self.first_token
-        return (self.answer_tokens - 1) / decoding if decoding > 0 else None
+        return (self.answer_tokens - 1) / decoding if decoding > ONE_PIECE else None
 
 
 @dataclass(frozen=True)

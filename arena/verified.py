@@ -36,7 +36,7 @@ class VerifiedSettings:
     support: float = 1.849
     constant: float = -7.78
     believed: float = 0.6
-    judged_below: float = 0.8
+    judged_below: float = 0.6
 
     def __post_init__(self) -> None:
         for name in ("believed", "judged_below"):
@@ -87,6 +87,7 @@ class Verified:
         for event in self.memory.answer(question, stop):
             if isinstance(event, Token):
                 said += event.text
+                yield Working("remembering")  # a sign of life: nothing is shown before it was checked
             elif isinstance(event, Finished):
                 end = event
             elif isinstance(event, Note):
@@ -101,7 +102,8 @@ class Verified:
             return
         yield Working("looking for documents that say the same")
         passages, believed = self.check(said, end.surprise)
-        if believed >= self.settings.believed:
+        # What was cut off, or repeats itself, can be sure of its words and is no answer.
+        if believed >= self.settings.believed and end.reason == "end":
             yield Retrieved(passages)
             yield from notes
             support = "and the documents say the same" if passages else "though no sentence of the documents says so"
@@ -112,17 +114,14 @@ class Verified:
         yield Note(f"Memory was not believed ({believed:.0%} sure): the documents were asked.")
         for event in self.documents.answer(question, stop):
             if isinstance(event, Finished):
-                event = replace(
-                    event,
-                    prompt_tokens=event.prompt_tokens + end.prompt_tokens,
-                    answer_tokens=event.answer_tokens + end.answer_tokens,
-                )
+                # What was remembered is not in the answer: its tokens were read, so to speak.
+                event = replace(event, prompt_tokens=event.prompt_tokens + end.prompt_tokens + end.answer_tokens)
             yield event
 
     def check(self, said: str, surprise: float | None) -> tuple[tuple[Passage, ...], float]:
         """What says the same, and the probability that memory is right."""
         passages = self.documents.supporting(said)
-        return passages, self.settings.probability(surprise, bool(passages))
+        return passages, self.settings.probability(surprise, bool(passages)) if said.strip() else 0.0
 
     def answers(
         self,

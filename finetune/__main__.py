@@ -80,10 +80,10 @@ def reader(
 ) -> None:
     """Train the reader adapter on invented sentences that are in no workspace.
 
-    Without --epochs every record is shown 1.75 times. The shipped one learnt from 647 records. From all 1,056, three
+    Without --epochs every record is shown 1.75 times. The shipped one learnt from 564 records. From all 1,056, three
     times, four at once (--epochs 3 --batch-size 4 --learning-rate 0.0012: four minutes on an NVIDIA H200) it judged
-    practice records better (it accepted nothing for 61 of 67 questions without an answer, not for 55), and the demo's
-    training wordings worse (72 % right of plain ones where 70 % of the unanswerable ones are refused, not 80 %).
+    practice records better (at 0.4 it accepted nothing for 61 of 67 questions without an answer, not for 55), and the
+    demo's training wordings worse (72 % right of plain ones where 70 % of the unanswerable ones are refused, not 80 %).
     """
     from finetune.reader import RECORDS, load_records, reader_steps, split
 

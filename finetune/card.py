@@ -76,7 +76,8 @@ def embedder_card(
     lines = [
         *_opening(title, purpose, {"base_model": base}, "sentence-transformers", figures),
         f"Training: {result.steps} steps, {result.pairs:,} pairs, {result.seconds / 60:.0f} minutes on "
-        f"{result.device}; loss {result.losses[0][1]:.3f} at the beginning, {result.losses[-1][1]:.3f} at the end.",
+        f"{result.device}.",
+        *(f"Loss {loss:.3f} at step {step}." for step, loss in (*result.losses[:1], *result.losses[-1:])),
         "",
         "## Made from",
         "",

@@ -344,6 +344,7 @@ def put_in_place(target: Path) -> Iterator[Path]:
     yield beside
     old = target.with_name(f".{target.name}.old")
     if target.exists():
+        shutil.rmtree(old, ignore_errors=True)  # a kill may have left one
         target.replace(old)
     beside.replace(target)
     shutil.rmtree(old, ignore_errors=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, LogitsProcessorList
 
 from arena.errors import ArenaError
 from arena.events import StopReason
@@ -112,6 +112,8 @@ class Engine:
 
     def answer_batch_told(self, conversations: Sequence[Sequence[Message]], adapter: str) -> list[tuple[str, float]]:
         """As `answer_batch`, each with the `surprise` of its last piece."""
+        if not conversations:
+            return []
         texts = [self._text(messages) for messages in conversations]
         batch = self.tokenizer(
             texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
@@ -121,29 +123,21 @@ class Engine:
         return [(text.strip(), surprise) for text, surprise in zip(said, surprises, strict=True)]
 
     def _generate(self, batch: Mapping[str, torch.Tensor], adapter: str) -> tuple[torch.Tensor, list[float]]:
-        settings = self.settings
+        settings, surprises = self.settings, _Surprises()
         with torch.inference_mode(), self._using(adapter):
-            made: Any = self.model.generate(
+            made: torch.Tensor = self.model.generate(
                 **batch,
                 max_new_tokens=settings.max_new_tokens,
                 do_sample=False,
                 pad_token_id=self.tokenizer.pad_token_id,
-                output_logits=True,
-                return_dict_in_generate=True,
+                logits_processor=LogitsProcessorList([surprises]),
             )
-        new = made.sequences[:, batch["input_ids"].shape[1] :]
-        costs = torch.stack(
-            [
-                torch.nn.functional.cross_entropy(logits.float(), chosen, reduction="none")
-                for logits, chosen in zip(made.logits, new.T, strict=True)
-            ],
-            dim=1,
-        )
+        new = made[:, batch["input_ids"].shape[1] :]
+        costs = torch.stack(surprises.steps, dim=1)
         # What comes after the end of turn is padding.
         ended = (new == self.tokenizer.eos_token_id).cumsum(1)
         counted = (ended == 0) | ((ended == 1) & (new == self.tokenizer.eos_token_id))
-        surprises = (costs * counted).sum(1) / counted.sum(1)
-        return new, [float(value) for value in surprises]
+        return new, [float(value) for value in (costs * counted).sum(1) / counted.sum(1)]
 
     def read(
         self,
@@ -248,6 +242,18 @@ class Engine:
             return int(logits.argmax())
         weights = torch.softmax(logits.float().cpu() / self.settings.temperature, -1)
         return int(torch.multinomial(weights, 1, generator=generator))
+
+
+class _Surprises(LogitsProcessor):
+    """Keeps how unlikely each greedily chosen token was, in nats, (rows,) at a step: all logits would be a gigabyte."""
+
+    def __init__(self) -> None:
+        self.steps: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        wide = scores.float()
+        self.steps.append(wide.logsumexp(-1) - wide.max(-1).values)
+        return scores
 
 
 def served_dtype() -> torch.dtype:

@@ -101,8 +101,10 @@ class RagContestant:
         self._forget_deleted()
         if not self._index.chunks or not answer.strip():
             return ()
-        found = Found((), tuple(candidates(self._index, ranked(self._index, answer))[:COMPARED]), (0.0,) * COMPARED)
-        documents = as_documents(self._index, replace(found, scores=found.scores[: len(found.sentences)]))
+        found = ranked(self._index, answer)
+        places = tuple(candidates(self._index, found)[:COMPARED])
+        scores = tuple(float(found.scores[place]) for place in places)
+        documents = as_documents(self._index, Found((), places, scores))
         passages = [_passage(document, shown=True) for document in documents]
         claims = cite(answer, passages)
         sources = [claim.source for claim in claims if claim.source is not None]
@@ -111,7 +113,7 @@ class RagContestant:
         told: dict[int, set[str]] = {}
         for source in sources:
             told.setdefault(source.passage, set()).add(passages[source.passage].text[source.start : source.end])
-        return tuple(replace(passages[place], used=tuple(sorted(texts)), score=1.0) for place, texts in told.items())
+        return tuple(replace(passages[place], used=tuple(sorted(texts))) for place, texts in told.items())
 
     def _forget_deleted(self) -> None:
         """What is gone stays gone until the index is opened anew, even if a file of its name comes back."""

@@ -87,11 +87,21 @@ def left_out(name: str, path: Path, reason: str) -> Scanned:
 def document_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Name and path of every file below `folder`, sorted; nothing when the folder is not there."""
     found = sorted(
-        (visible(path.relative_to(folder).as_posix()), path) for path in folder.rglob("*") if not path.is_dir()
+        (_named(path.relative_to(folder).as_posix()), path) for path in folder.rglob("*") if not path.is_dir()
     )
     for name, path in found:
         if not any(part.startswith((".", "~$")) for part in Path(name).parts):
             yield name, path
+
+
+def _named(raw: str) -> str:
+    """A name without characters that nobody sees; where it had some, marked, so that no other file is called so."""
+    shown = visible(raw)
+    if shown == raw:
+        return raw
+    path = PurePosixPath(shown)
+    mark = hashlib.sha256(raw.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return (path.parent / f"{path.stem}~{mark}{path.suffix}").as_posix()
 
 
 def check_file(folder: Path, path: Path, max_megabytes: int) -> None:

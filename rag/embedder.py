@@ -115,8 +115,16 @@ def open_embedder(path: Path | None = None, worker: Worker | None = None, adapte
 
 
 def _digest(folder: Path) -> str:
-    """Of the weights in it."""
-    return hashlib.sha256(next(folder.glob("*.safetensors")).read_bytes()).hexdigest()[:12]
+    """Of the weights in it, and of how an adapter's are scaled."""
+    weights = sorted([*folder.rglob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
+    if not weights:
+        raise FileNotFoundError(f"no weights in {folder}")
+    if len(weights) == 1 and not (folder / "adapter_config.json").is_file():
+        return hashlib.sha256(weights[0].read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256()
+    for path in [*weights, *folder.glob("adapter_config.json")]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def weights_folder(path: Path | None = None) -> Path:

@@ -30,7 +30,7 @@ PIXELS = {"px": 1.0, "pt": 4 / 3, "em": 16.0, "rem": 16.0, "cm": 37.8, "mm": 3.7
 NAMED = {"white": "#fff", "black": "#000", "snow": "#fffafa", "ivory": "#fffff0", "whitesmoke": "#f5f5f5"}
 RELEVANT = re.compile(
     r"display|visibility|opacity|font|color|background|position|left|right|top|bottom|indent|clip|width|height|"
-    r"overflow|transform|margin"
+    r"overflow|transform|margin|animation"
 )
 IMPORTANT = "!important"
 COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
@@ -86,7 +86,7 @@ def drop_hidden(soup: BeautifulSoup) -> None:
 
 def _sheet_styles(soup: BeautifulSoup) -> tuple[dict[int, Style], bool]:
     """What the page's own style sheets say of each element, and whether nothing else may say more."""
-    sheet = "\n".join(sheet.get_text() for sheet in soup("style"))
+    sheet = "\n".join(sheet.get_text() for sheet in soup("style") if _on_screen(sheet))
     linked = any("stylesheet" in str(link.get("rel", "")).lower() for link in soup("link"))
     whole = not linked and not OTHER_RULES.search(sheet)
     rules = list(_rules(sheet))
@@ -100,6 +100,12 @@ def _sheet_styles(soup: BeautifulSoup) -> tuple[dict[int, Style], bool]:
         except (SelectorSyntaxError, NotImplementedError):
             whole = False
     return found, whole
+
+
+def _on_screen(sheet: Tag) -> bool:
+    """Whether a style sheet counts for a reader who has scripts on and does not print."""
+    media = str(sheet.get("media") or "all").lower()
+    return ("all" in media or "screen" in media) and sheet.find_parent(["noscript", "template", "svg"]) is None
 
 
 def _rules(sheet: str) -> Iterator[tuple[str, Style]]:
@@ -152,7 +158,7 @@ def _boxed_away(tag: Tag, style: Style) -> bool:
     """Nothing in the element can be seen, whatever its own elements say."""
     if style.get("display") == "none" or style.get("content-visibility") == "hidden":
         return True
-    if _number(style.get("opacity", "1")) < FAINTEST:
+    if _number(style.get("opacity", "1")) < FAINTEST and not any("animation" in name for name in style):
         return True
     placed = style.get("position") in ("absolute", "fixed", "relative")
     moved = [*(style.get(name, "") for name in OFFSETS if placed or "-" in name), *_moves(style.get("transform", ""))]
@@ -166,7 +172,9 @@ def _boxed_away(tag: Tag, style: Style) -> bool:
     if placed and re.match(r"rect\((?:\s*[01](?:px)?\s*,?){4}\)", style.get("clip", "")):
         return True
     sizes = [style[name] for name in ("width", "height", "max-width", "max-height") if name in style]
-    return style.get("overflow", "") in ("hidden", "clip") and any(_pixels(size, 99.0) <= 1 for size in sizes)
+    return style.get("overflow", "") in ("hidden", "clip") and any(
+        _pixels(size, 99.0) <= 1 and (not size.endswith("%") or _number(size) == 0) for size in sizes
+    )
 
 
 def _moves(transform: str) -> list[str]:
@@ -183,12 +191,21 @@ def _look(style: Style, above: Look) -> Look:
     if size:
         look = replace(look, pixels=_pixels(size, above.pixels, above.pixels))
     paint = style.get("background-color") or style.get("background", "")
-    if "url(" in style.get("background", "") + style.get("background-image", "") or "gradient" in paint:
+    painted = style.get("background", "") + style.get("background-image", "")
+    if "url(" in painted or "gradient" in painted or _translucent(paint):
         look = replace(look, background=None)
     elif paint and not re.fullmatch(r"(none|transparent|inherit|initial|unset).*", paint) and not _clear(paint):
         look = replace(look, background=_colour(paint))
     if (colour := style.get("color", "")) and colour not in ("inherit", "currentcolor"):
-        look = replace(look, colour=_colour(colour), transparent=colour == "transparent" or _clear(colour))
+        # Letters cut out of their background are seen, although they have no colour of their own.
+        filled = "text" in style.get("background-clip", "") + style.get("-webkit-background-clip", "")
+        look = replace(
+            look,
+            colour=None if _translucent(colour) else _colour(colour),
+            transparent=not filled and (colour == "transparent" or _clear(colour)),
+        )
+    if style.get("position") in ("absolute", "fixed") and not paint:
+        look = replace(look, background=None)  # it may stand on anything
     return look
 
 
@@ -206,6 +223,14 @@ def _pixels(text: str, otherwise: float, of: float = 16.0) -> float:
     if unit in ("em", "%"):
         return number * of / (100 if unit == "%" else 1)
     return number * PIXELS.get(unit, 1.0)
+
+
+def _translucent(colour: str) -> bool:
+    """Has an opacity that lets something through, but not all."""
+    found = re.match(r"(?:rgb|hsl)a?\([^)]*[,/]\s*(\d*\.?\d+)(%?)\s*\)", colour)
+    if not found or len(re.findall(r"[\d.]+", colour)) != 4 or _clear(colour):
+        return False
+    return float(found[1]) / (100 if found[2] else 1) < 1
 
 
 def _clear(colour: str) -> bool:

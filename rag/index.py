@@ -147,7 +147,8 @@ def open_or_build(
     if isinstance(found, Index):
         return found
     with store.Writer(workspace / "index", lambda: progress(WAITING, 0, 1)) as writer:
-        if writer.waited:
+        # Another process may have changed the index since it was looked at, even if its lock is free by now.
+        if writer.waited or opening.changed():
             found = opening.reuse()
         return found if isinstance(found, Index) else opening.build(writer, found)
 
@@ -189,6 +190,10 @@ class _Opening:
             parts[held.part] = loaded[0]
         store.tidy(self.folder, self.old)
         return self._index("reused", "nothing changed", self.old, parts)
+
+    def changed(self) -> bool:
+        """Whether the index on disk is another one than was looked at."""
+        return store.load(self.folder) != self.old
 
     def build(self, writer: store.Writer, reason: str) -> Index:
         """The index brought up to date, and saved if the disk allows."""
@@ -254,10 +259,14 @@ def _searchable(vectors: numpy.ndarray) -> faiss.Index:
 
 
 def _is_there(path: Path) -> bool:
+    """Unless it is certainly gone: a disk that stumbles must not empty the index of a running app."""
     try:
-        return path.exists()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError:
-        return False  # a file that cannot even be looked at is not in a new build either
+        return True
+    return True
 
 
 def _sizes(chunks: Sequence[Chunk]) -> tuple[int, int]:

@@ -48,7 +48,7 @@ class Settings:
     embedder_adapter: EmbedderAdapter = "questions"
     candidates: int = 12
     judged_sentences: int = 1
-    judged_below: float = 0.3
+    judged_below: float = 0.25
     abstain_below: float = 0.28
     context_tokens: int = 2048
     answer_tokens: int = 128

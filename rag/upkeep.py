@@ -139,6 +139,8 @@ def delete(workspace: Path, name: str, waiting: Callable[[], None]) -> str:
         return f"{name} deleted; there is no index."
     with store.Writer(folder, waiting) as writer:
         manifest = store.load(folder)
+        if isinstance(manifest, str) and manifest != store.NOT_THERE:
+            return f"{name} deleted; the index cannot be read ({manifest}): `python -m rag index {workspace}` mends it."
         held = [] if isinstance(manifest, str) else [file for file in manifest.files if file.name == name]
         if held and not isinstance(manifest, str):
             writer.commit(manifest.without({name}))

@@ -28,7 +28,7 @@ def _link_end(self: Any, tokens: Sequence[Token], place: int, options: Any, env:
     start = max(before for before in range(place) if tokens[before].type == "link_open")
     address = str(tokens[start].attrGet("href") or "")
     called = "".join(token.content for token in tokens[start + 1 : place]).strip()
-    plain = {address, address.removeprefix("mailto:"), address.split("://")[-1].rstrip("/")}
+    plain = {address, address.removeprefix("mailto:"), address.split("://", 1)[-1].rstrip("/")}
     return "</a>" if called in plain else f"</a> <small>({html.escape(address)})</small>"
 
 

@@ -225,3 +225,7 @@ def test_how_unlikely_the_model_found_its_words_is_told_and_alike_in_a_batch(eng
     assert alone == pytest.approx(once, rel=0.05)  # padding changes nothing that matters
     if last.reason in ("end", "length"):
         assert once == pytest.approx(last.surprise, rel=0.05)
+
+
+def test_no_questions_give_no_answers(engine: Engine) -> None:
+    assert engine.answer_batch([], "base") == []

@@ -1,6 +1,7 @@
 """What a reader of the file does not see is not in the index; what a reader sees stays."""
 
 import io
+import re
 from pathlib import Path
 
 import docx
@@ -80,6 +81,14 @@ SEEN = [
     "<style>p.x {display:block} .x {display:none}</style><p class=x>SEEN</p>",
     "<style>.x {display:none}</style><p class=x style='display:block'>SEEN</p>",
     "<details><summary>More</summary><p>SEEN</p></details>",
+    '<p style="background:rgba(0,0,0,.05)">SEEN</p>',
+    '<p style="color:white; background-image:linear-gradient(#000, #333)">SEEN</p>',
+    "<style media=print>.x {display:none}</style><p class=x>SEEN</p>",
+    "<noscript><style>.x {display:none}</style></noscript><p class=x>SEEN</p>",
+    '<p style="color:transparent; -webkit-background-clip:text; background:linear-gradient(red, blue)">SEEN</p>',
+    '<p style="overflow:hidden; height:1%">SEEN</p>',
+    '<p style="opacity:0; animation: appear 1s forwards">SEEN</p>',
+    '<img src="a.png"><p style="position:absolute; color:white">SEEN</p>',
     '<p style="font-size:80%; color:#777; opacity:.6; margin-left:-20px; overflow:hidden; width:300px">SEEN</p>',
 ]
 
@@ -126,7 +135,8 @@ def test_a_document_of_invisible_characters_has_no_text() -> None:
 
 def test_a_file_name_shows_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "lamps\u202efdp.\x1b[2Jmd").write_text("# Lamps")
-    assert [name for name, _ in document_files(tmp_path)] == ["lampsfdp.[2Jmd"]
+    ((name, _),) = document_files(tmp_path)
+    assert re.fullmatch(r"lampsfdp~[0-9a-f]{6}\.\[2Jmd", name)  # marked: another file may be called so in truth
 
 
 def pdf(scan: bool = False) -> bytes:
