@@ -7,7 +7,7 @@ PORT ?= 7860
 .PHONY: setup run test check bench
 
 # The marker is newer than the requirements once everything is installed: a second run starts in seconds.
-.venv/installed: requirements.txt requirements-dev.txt
+.venv/installed: requirements.txt requirements-stores.txt requirements-dev.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt

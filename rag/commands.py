@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from arena.workspace import open_workspace, settings_from
+from rag.address import HERE
 from rag.progress import progress_bar, told
 from rag.settings import Settings
 
@@ -55,7 +56,7 @@ def delete(
     from rag.upkeep import delete as remove
     from rag.upkeep import file_named
 
-    configured(workspace)
+    settings, _ = configured(workspace)
     name = file_named(workspace, document)
     if not yes:
         typer.confirm(f"Delete {workspace / 'documents' / name} for good?", abort=True)
@@ -63,6 +64,10 @@ def delete(
         tell = told(bar)
         done = remove(workspace, name, lambda: tell(WAITING, 0, 1))
     typer.echo(done)
+    if settings.vector_store != HERE:
+        from rag.sync import forget
+
+        typer.echo(f"{forget(workspace, settings)} passages removed from the vector store.")
 
 
 def verify(workspace: Workspace, model: Model = None) -> None:
@@ -72,6 +77,10 @@ def verify(workspace: Workspace, model: Model = None) -> None:
 
     settings, folder = configured(workspace, model)
     found = faults(workspace, open_embedder(folder, adapted=settings.embedder_adapter != "none"), settings)
+    if settings.vector_store != HERE:
+        from rag.sync import faults as store_faults
+
+        found += store_faults(workspace, settings)
     if not found:
         indexed = sum(row.state == "indexed" for row in listing(workspace, settings))
         typer.echo(f"The index is sound: {indexed} documents.")

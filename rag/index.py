@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import faiss
 import numpy
 
 from arena.errors import WorkspaceError
 from rag import store
+from rag.address import HERE
 from rag.blocks import Skipped
 from rag.build import Build, chunk_text, shape_of
 from rag.documents import Progress, Scanned, document_files, scan
@@ -35,7 +36,7 @@ def silent(doing: str, done: int, total: int) -> None:
 @dataclass(frozen=True)
 class Report:
     """What opening did. `saved` is False when the disk refused: the index then lives until the program ends.
-    `embedded`: how many of the documents had to be."""
+    `embedded`: how many of the documents had to be. `stored`: what was done to a vector store elsewhere."""
 
     status: Literal["reused", "built", "rebuilt"]
     reason: str
@@ -46,6 +47,7 @@ class Report:
     seconds: float
     saved: bool = True
     embedded: int = 0
+    stored: str = ""
 
     def __str__(self) -> str:
         lines = [
@@ -53,6 +55,7 @@ class Report:
             f"{self.embedded} of them embedded anew, {self.passages} passages, {self.sentences} sentences, "
             f"{len(self.skipped)} files skipped"
         ]
+        lines += [self.stored] if self.stored else []
         return "\n".join([*lines, *(f"  skipped {item.name}: {item.reason}" for item in self.skipped)])
 
 
@@ -62,6 +65,16 @@ class Sentence:
 
     text: str
     chunk: int
+
+
+class Elsewhere(Protocol):
+    """Chunks that are searched in a vector store (`sync.py`)."""
+
+    def search(
+        self, query: numpy.ndarray, count: int, /, within: numpy.ndarray | None = None
+    ) -> tuple[numpy.ndarray, numpy.ndarray]: ...
+
+    def kept(self, wanted: numpy.ndarray, /) -> "Elsewhere": ...
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,7 @@ class Index:
     embedder: Embedder
     settings: Settings
     chunks: tuple[Chunk, ...]
-    vectors: faiss.Index
+    vectors: faiss.Index | Elsewhere
     sentence_vectors: numpy.ndarray
     report: Report
     documents: Path
@@ -113,7 +126,7 @@ class Index:
             self,
             identity=manifest.identity,
             chunks=chunks,
-            vectors=_searchable(self.vectors.reconstruct_n(0, self.vectors.ntotal)[kept]),
+            vectors=_kept(self.vectors, kept),
             sentence_vectors=self.sentence_vectors[kept[parents]],
             manifest=manifest,
             report=replace(
@@ -133,13 +146,23 @@ def open_or_build(
     changed is parsed and embedded, and a build that was killed goes on. While another process indexes, it waits and
     tells `progress` so.
 
-    A folder without documents gives an empty index. A disk that refuses to save leaves the index in memory.
+    A folder without documents gives an empty index. A disk that refuses to save leaves the index in memory. Passages
+    are searched where `settings.vector_store` says, after what changed was sent there.
 
     Raises:
         WorkspaceError: no such workspace.
-        IndexUnavailable: the embedder gives vectors that cannot be compared.
+        IndexUnavailable: the embedder gives vectors that cannot be compared, or the vector store cannot be used.
     """
     settings = settings or Settings()
+    index = _opened(workspace, embedder, settings, progress)
+    if settings.vector_store == HERE:
+        return index
+    from rag.sync import in_store
+
+    return in_store(index, workspace, progress)
+
+
+def _opened(workspace: Path, embedder: Embedder, settings: Settings, progress: Progress) -> Index:
     if not workspace.is_dir():
         raise WorkspaceError(f"There is no workspace in {workspace}: lay one out with `python app.py new {workspace}`.")
     opening = _Opening(workspace, embedder, settings, progress)
@@ -256,6 +279,12 @@ def _searchable(vectors: numpy.ndarray) -> faiss.Index:
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(numpy.ascontiguousarray(vectors, dtype=numpy.float32))
     return index
+
+
+def _kept(vectors: faiss.Index | Elsewhere, wanted: numpy.ndarray) -> faiss.Index | Elsewhere:
+    if isinstance(vectors, faiss.Index):
+        return _searchable(vectors.reconstruct_n(0, vectors.ntotal)[wanted])
+    return vectors.kept(wanted)
 
 
 def _is_there(path: Path) -> bool:

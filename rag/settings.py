@@ -1,9 +1,10 @@
 """What can be set on the retrieving side. Does not read files or the environment: `app.py` does."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal, get_args
 
 from arena.errors import WorkspaceError
+from rag.address import HERE, address_of
 
 Generator = Literal["reader", "base"]
 JudgeName = Literal["reader", "none"]
@@ -39,6 +40,8 @@ class Settings:
     `bridges`: how many of the sentences are chosen for sharing rare words with the best one, for questions
     whose answer takes two steps; `bridge_weight`: how much those words count. With a judge any number but 0 lets it
     judge twos.
+    `vector_store`: where passages are searched: `faiss`, in this process, or the URL of a server (`address.py`). It is
+    not shown, since it may hold a password.
     """
 
     passages: int = 8
@@ -61,8 +64,10 @@ class Settings:
     bridges: int = 1
     bridge_weight: float = 0.05
     max_file_megabytes: int = 50
+    vector_store: str = field(default=HERE, repr=False)
 
     def __post_init__(self) -> None:
+        address_of(self.vector_store)
         for name, known in CHOICES.items():
             if getattr(self, name) not in get_args(known):
                 raise WorkspaceError(f"rag.{name} is '{getattr(self, name)}': use one of {', '.join(get_args(known))}.")
@@ -78,5 +83,8 @@ class Settings:
             )
 
     def as_identity(self) -> dict[str, str]:
-        """Every value as text, for the answer's identity."""
-        return {name: str(value) for name, value in asdict(self).items()}
+        """Every value as text, for the answer's identity. Of a vector store only what it is, and nothing of the usual
+        one: answers that were given before there was another stay what they are."""
+        told = {name: str(value) for name, value in asdict(self).items() if name != "vector_store"}
+        kind = address_of(self.vector_store).kind
+        return told if kind == HERE else {**told, "vector_store": kind}
