@@ -62,7 +62,7 @@ def test_a_judge_decides_which_sentence_is_shown(index: Index) -> None:
 
 
 def test_two_sentences_are_judged_together_when_none_is_enough(index: Index) -> None:
-    judge = ScriptedJudge(**{"Fenmoor works. The Fenmoor": 0.8, "made in": 0.3})
+    judge = ScriptedJudge(**{"Fenmoor works. The Fenmoor": 0.8, "made in": 0.2})
     found = search(index, "In which town is the glass lamp made?", judge)
     assert [index.sentences[place].text for place in found.sentences] == [
         "The glass lamp is made in the Fenmoor works.",
