@@ -113,7 +113,7 @@ class Index:
             self,
             identity=manifest.identity,
             chunks=chunks,
-            vectors=_searchable(self.vectors.reconstruct_n(0, self.vectors.ntotal)[kept]),
+            vectors=searchable(self.vectors.reconstruct_n(0, self.vectors.ntotal)[kept]),
             sentence_vectors=self.sentence_vectors[kept[parents]],
             manifest=manifest,
             report=replace(
@@ -224,7 +224,7 @@ class _Opening:
             embedder=self.embedder,
             settings=self.settings,
             chunks=chunks,
-            vectors=_searchable(vectors),
+            vectors=searchable(vectors),
             sentence_vectors=sentence_vectors,
             report=report,
             documents=self.documents,
@@ -247,7 +247,8 @@ def counted(changes: Mapping[str, str]) -> str:
     return "documents changed: " + ", ".join(f"{number} {change}" for change, number in sorted(numbers.items()))
 
 
-def _searchable(vectors: numpy.ndarray) -> faiss.Index:
+def searchable(vectors: numpy.ndarray) -> faiss.Index:
+    """Vectors to be searched by inner product; they are copied."""
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(numpy.ascontiguousarray(vectors, dtype=numpy.float32))
     return index
