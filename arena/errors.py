@@ -43,3 +43,7 @@ class ContestantFailed(ArenaError):
 
 class Stopped(ArenaError):
     """A long job was asked to stop and did, and can go on: no failure."""
+
+
+class CollectionError(ArenaError):
+    """A test collection for retrieval is missing files, or one of its lines is malformed."""

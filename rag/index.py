@@ -252,7 +252,7 @@ class _Opening:
             embedder=self.embedder,
             settings=self.settings,
             chunks=chunks,
-            vectors=_searchable(vectors),
+            vectors=searchable(vectors),
             sentence_vectors=sentence_vectors,
             report=report,
             documents=self.documents,
@@ -275,7 +275,8 @@ def counted(changes: Mapping[str, str]) -> str:
     return "documents changed: " + ", ".join(f"{number} {change}" for change, number in sorted(numbers.items()))
 
 
-def _searchable(vectors: numpy.ndarray) -> faiss.Index:
+def searchable(vectors: numpy.ndarray) -> faiss.Index:
+    """Vectors to be searched by inner product; they are copied."""
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(numpy.ascontiguousarray(vectors, dtype=numpy.float32))
     return index
@@ -283,7 +284,7 @@ def _searchable(vectors: numpy.ndarray) -> faiss.Index:
 
 def _kept(vectors: faiss.Index | Elsewhere, wanted: numpy.ndarray) -> faiss.Index | Elsewhere:
     if isinstance(vectors, faiss.Index):
-        return _searchable(vectors.reconstruct_n(0, vectors.ntotal)[wanted])
+        return searchable(vectors.reconstruct_n(0, vectors.ntotal)[wanted])
     return vectors.kept(wanted)
 
 

@@ -81,11 +81,9 @@ def retrieval_report(
     groups: dict[str, Group] = {}
     best: dict[bool, list[float]] = {True: [], False: []}
     missed: list[str] = []
-    asked = [(question, text) for question in questions for text in question["questions"].get(wording, [])]
-    if not asked:
-        raise WorkspaceError(f"No '{wording}' wordings in questions.jsonl: ask for held_out, oblique or training.")
-    for done, (question, text) in enumerate(asked):
-        progress("asking", done, len(asked))
+    wordings = asked(questions, wording)
+    for done, (question, text) in enumerate(wordings):
+        progress("asking", done, len(wordings))
         found = search(index, text)
         answerable = question["class"] != "unanswerable"
         best[answerable].append(found.best)
@@ -95,7 +93,7 @@ def retrieval_report(
         group = groups.setdefault(name, Group())
         if not _count(group, index, question, found.passages, found.sentences):
             missed.append(text)
-    progress("asking", len(asked), len(asked))
+    progress("asking", len(wordings), len(wordings))
     limit = index.settings.abstain_below
     below = {
         name: float(numpy.mean(numpy.array(best[kind]) < limit)) if best[kind] else 0.0
@@ -104,6 +102,24 @@ def retrieval_report(
     return RetrievalReport(
         groups, roc_auc(best[True], best[False]), _spread(best[True]), _spread(best[False]), below, tuple(missed)
     )
+
+
+def asked(
+    questions: Sequence[dict[str, Any]], wording: str, both_sides: bool = False
+) -> list[tuple[dict[str, Any], str]]:
+    """Every question with each of its wordings of that kind.
+
+    Raises:
+        WorkspaceError: there are none; or, when `both_sides` are wanted, none of answerable or unanswerable questions.
+    """
+    found = [(question, text) for question in questions for text in question["questions"].get(wording, [])]
+    if not found:
+        raise WorkspaceError(f"No '{wording}' wordings in questions.jsonl: ask for held_out, oblique or training.")
+    unanswerable = sum(question["class"] == "unanswerable" for question, _ in found)
+    if both_sides and unanswerable in (0, len(found)):
+        lacking = "answerable" if unanswerable else "unanswerable"
+        raise WorkspaceError(f"No '{wording}' wordings of {lacking} questions in questions.jsonl: add some.")
+    return found
 
 
 def _count(
@@ -132,11 +148,13 @@ def _count(
 
 
 def roc_auc(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """Mann and Whitney's: the share of pairs in the right order, ties counting half. 0.5 when a side is empty."""
+    """The share of pairs in the right order, ties counting half. 0.5 when a side is empty."""
+    from sklearn.metrics import roc_auc_score  # sentence-transformers brings it
+
     if not positive or not negative:
         return 0.5
-    difference = numpy.subtract.outer(numpy.array(positive), numpy.array(negative))
-    return float(numpy.mean((difference > 0) + 0.5 * (difference == 0)))
+    truth = [1] * len(positive) + [0] * len(negative)
+    return float(roc_auc_score(truth, [*positive, *negative]))
 
 
 def _spread(values: Sequence[float]) -> tuple[float, ...]:

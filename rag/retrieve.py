@@ -2,19 +2,22 @@
 
 Passages are ranked by meaning and words (min-max average of FAISS and BM25 scores, which beat reciprocal rank
 fusion on 16 of 18 BEIR sets in Pyserini's figures); sentences by their mixed vectors and words. A query
-costs one embedding. Does not know what is done with the result.
+costs one embedding. A filter is applied before anything is ranked, not to what was found. Does not know what is done
+with the result.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import faiss
 import numpy
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from arena.scoring import normalised
+from rag.filters import Filter
 from rag.index import Index
 
 SEARCH_VERSION = "3"
@@ -63,7 +66,7 @@ class Judge(Protocol):
 @dataclass(frozen=True)
 class Ranked:
     """Before anybody judges: places of `passages` and of those `sentences` that may be chosen, best first; of every
-    sentence of the index its score and its nearness to the question alone."""
+    sentence of the index its score and its nearness to the question alone, both -inf when a filter leaves it out."""
 
     passages: tuple[int, ...]
     sentences: tuple[int, ...]
@@ -71,46 +74,50 @@ class Ranked:
     near: numpy.ndarray
 
 
-def search(index: Index, question: str, judge: Judge | None = None) -> Found:
-    """The `passages` best passages and the `sentences` best sentences for the question. With a judge, the
-    `candidates` best sentences by vectors and words are put before it, then if need be twos of them, and its scores
-    decide."""
-    if not index.chunks:
+def search(index: Index, question: str, judge: Judge | None = None, where: Filter | None = None) -> Found:
+    """The `passages` best passages and the `sentences` best sentences for the question, of the documents that `where`
+    leaves; fewer only when there are no more. With a judge, the `candidates` best sentences by vectors and words are
+    put before it, then if need be twos of them, and its scores decide."""
+    settings, found = index.settings, ranked(index, question, where)
+    if not found.passages:
         return Found((), (), ())
-    settings, found = index.settings, ranked(index, question)
     if judge is not None:
         return Found(found.passages, *_judged(index, question, found, judge))
     order, scores = found.sentences, found.scores
     bridges = min(settings.bridges, settings.sentences - 1)
-    chosen = _different(index, order, settings.sentences - bridges)
+    chosen = different(index, order, settings.sentences - bridges)
+    linked = scores
     if bridges:
         linked = scores + settings.bridge_weight * index.sentence_words.shared(
             index.sentences[order[0]].text, without=question
         )
-        following = [*chosen, *map(int, numpy.argsort(-linked, kind="stable"))]
-        chosen = _different(index, following, settings.sentences)
+    chosen = different(index, [*chosen, *_downwards(linked)], settings.sentences)
     # Bridges come last: what they score by themselves says little about their use.
     return Found(found.passages, tuple(chosen), tuple(float(scores[place]) for place in chosen))
 
 
-def ranked(index: Index, question: str) -> Ranked:
+def ranked(index: Index, question: str, where: Filter | None = None) -> Ranked:
     """What meaning and words bring for the question. Costs one embedding."""
     settings = index.settings
+    within = None if where is None else where.chunks(index)
+    if not index.chunks or (within is not None and not within.any()):
+        return Ranked((), (), numpy.zeros(0), numpy.zeros(0))
     query = index.embedder.encode([question])
-    fused, words = passage_scores(index, question, query)
-    passages = numpy.argsort(-fused, kind="stable")[: settings.passages]
+    fused, words = passage_scores(index, question, query, within)
+    passages = _downwards(fused)[: settings.passages]
     near = index.sentence_vectors @ query[0]
-    scores = sentence_scores(index, question, near, words)
     parents = numpy.array([sentence.chunk for sentence in index.sentences])
+    if within is not None:
+        near = numpy.where(within[parents], near, -numpy.inf)
+    scores = sentence_scores(index, question, near, words)
     allowed = numpy.isin(parents, passages)
     allowed[numpy.argsort(-near)[: settings.sentences * NEAREST_PER_SENTENCE]] = True
-    order = tuple(int(place) for place in numpy.argsort(-scores, kind="stable") if allowed[place])
-    return Ranked(tuple(map(int, passages)), order, scores, near)
+    return Ranked(tuple(passages), tuple(place for place in _downwards(scores) if allowed[place]), scores, near)
 
 
 def candidates(index: Index, found: Ranked) -> list[int]:
     """The sentences that are put before a judge, best first."""
-    return _different(index, found.sentences, index.settings.candidates)
+    return different(index, found.sentences, index.settings.candidates)
 
 
 def _judged(index: Index, question: str, found: Ranked, judge: Judge) -> tuple[tuple[int, ...], tuple[float, ...]]:
@@ -141,29 +148,53 @@ def _linked(index: Index, question: str, singles: Sequence[int], near: numpy.nda
     for first in singles[:BRIDGE_STARTS]:
         shared = index.sentence_words.shared(index.sentences[first].text, without=question)
         linked = shared + LINK_NEARNESS * near
-        following = [int(place) for place in numpy.argsort(-linked, kind="stable") if shared[place] > 0]
-        _, *others = _different(index, [first, *following], BRIDGE_ENDS + 1)
+        following = [place for place in _downwards(linked) if shared[place] > 0]
+        _, *others = different(index, [first, *following], BRIDGE_ENDS + 1)
         twos += [(first, second) for second in others]
     return twos
 
 
-def passage_scores(index: Index, question: str, query: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Per chunk: the fused score, and the part of it that comes from words; both 0 to 1 within a question."""
-    dense = numpy.zeros(len(index.chunks), dtype=numpy.float32)
-    similar, places = index.vectors.search(query, min(len(index.chunks), DENSE_CANDIDATES))
+def passage_scores(
+    index: Index, question: str, query: numpy.ndarray, within: numpy.ndarray | None = None
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Per chunk: the fused score, and the part of it that comes from words; both 0 to 1 within a question. Of the
+    chunks that are not `within`, which there must be, -inf and 0."""
+    among = numpy.arange(len(index.chunks)) if within is None else numpy.flatnonzero(within)
+    dense, words = numpy.zeros((2, len(index.chunks)), dtype=numpy.float32)
+    similar, places = _nearest(index.vectors, query, min(len(among), DENSE_CANDIDATES), within)
     dense[places[0]] = min_max(similar[0])
-    words = min_max(index.chunk_words.bm25(question))
+    words[among] = min_max(index.chunk_words.bm25(question)[among])
     weight = index.settings.dense_weight
-    return weight * dense + (1 - weight) * words, words
+    fused = weight * dense + (1 - weight) * words
+    return (fused if within is None else numpy.where(within, fused, -numpy.inf)), words
 
 
-def passage_columns(index: Index, question: str) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
-    """Per chunk, to be looked at: the cosine, the BM25 score, and what they are fused to. Costs one embedding."""
+def _nearest(
+    vectors: Any, query: numpy.ndarray, count: int, within: numpy.ndarray | None
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Cosines and places, each of shape (1, count), of the nearest of those `within`, wherever the vectors are."""
+    if within is None:
+        found: tuple[numpy.ndarray, numpy.ndarray] = vectors.search(query, count)
+    elif isinstance(vectors, faiss.Index):
+        among = faiss.IDSelectorBatch(numpy.flatnonzero(within))
+        # Its type does not know `sel`, which faiss adds in Python.
+        found = vectors.search(query, count, params=faiss.SearchParameters(sel=among))  # type: ignore[call-arg]
+    else:
+        found = vectors.search(query, count, within)
+    return found
+
+
+def passage_columns(
+    index: Index, question: str, where: Filter | None = None
+) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """Per chunk, to be looked at: the cosine, the BM25 score, and what they are fused to among what `where` leaves,
+    which must be something. Costs one embedding."""
     query = index.embedder.encode([question])
     dense = numpy.zeros(len(index.chunks), dtype=numpy.float32)
     similar, places = index.vectors.search(query, len(index.chunks))
     dense[places[0]] = similar[0]
-    return dense, index.chunk_words.bm25(question), passage_scores(index, question, query)[0]
+    within = None if where is None else where.chunks(index)
+    return dense, index.chunk_words.bm25(question), passage_scores(index, question, query, within)[0]
 
 
 def sentence_scores(index: Index, question: str, near: numpy.ndarray, words: numpy.ndarray) -> numpy.ndarray:
@@ -181,7 +212,13 @@ def min_max(scores: numpy.ndarray) -> numpy.ndarray:
     return stretched
 
 
-def _different(index: Index, places: Sequence[int], wanted: int) -> list[int]:
+def _downwards(scores: numpy.ndarray) -> list[int]:
+    """Places by falling score, without those that a filter leaves out."""
+    order = numpy.argsort(-scores, kind="stable")
+    return [int(place) for place in order[scores[order] > -numpy.inf]]
+
+
+def different(index: Index, places: Sequence[int], wanted: int) -> list[int]:
     """The first `wanted` that say different things."""
     chosen: dict[str, int] = {}
     for place in places:
@@ -194,13 +231,17 @@ def _different(index: Index, places: Sequence[int], wanted: int) -> list[int]:
 class SentenceRetriever(BaseRetriever):
     """`search` as a LangChain retriever. Each document is a passage of which sentences were chosen; its metadata
     hold `document`, `location`, `score` (of its best sentence) and `sentences`, a list of `rank`, `text` and
-    `score`. Passages come in the order of their best sentence."""
+    `score`. Passages come in the order of their best sentence. `where`, a `Filter`, may also be given with a question:
+    `retriever.invoke(question, where=Filter(types=("pdf",)))`."""
 
     index: Any
     judge: Any = None
+    where: Any = None
 
-    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        return as_documents(self.index, search(self.index, query, self.judge))
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, where: Filter | None = None
+    ) -> list[Document]:
+        return as_documents(self.index, search(self.index, query, self.judge, where or self.where))
 
 
 def as_documents(index: Index, found: Found) -> list[Document]:

@@ -79,6 +79,21 @@ def test_a_trained_adapter_moves_questions_and_is_merged_when_loaded(trained: tu
     assert (adapter / "README.md").read_text() == "# card\n"
 
 
+def test_the_adapter_is_merged_in_part_and_the_identity_says_how_much(
+    trained: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(scale: float) -> SentenceEmbedder:
+        monkeypatch.setattr("rag.embedder.ADAPTER_SCALE", scale)
+        return SentenceEmbedder(weights_folder(), adapter=trained[0])
+
+    plain, part, whole = (opened(scale) for scale in (0.0, 0.5, 1.0))
+    question = ["Price of red, 1?"]
+    before, between, after = (embedder.encode(question)[0] for embedder in (plain, part, whole))
+    assert before == pytest.approx(SentenceEmbedder(weights_folder()).encode(question)[0], abs=1e-6)
+    assert before @ after < min(before @ between, between @ after)
+    assert len({plain.identity, part.identity, whole.identity}) == 3
+
+
 def test_a_run_that_is_done_is_found_done_by_the_same_command(trained: tuple[Path, Path]) -> None:
     _, run = trained
     told: list[str] = []
