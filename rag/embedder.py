@@ -72,7 +72,7 @@ class SentenceEmbedder(Embeddings):
             self._model.load_adapter(str(adapter))
             for part in self._model.modules():
                 if isinstance(part, BaseTunerLayer):
-                    part.scale_layer(ADAPTER_SCALE)
+                    part.scale_layer(ADAPTER_SCALE)  # type: ignore[operator]
                     part.merge()
         except Exception as error:
             raise ModelUnavailable(
