@@ -89,10 +89,11 @@ def run_server(path: Path, host: str, port: int) -> None:
         status=status,
         code_version=code_version(),
         generator=f"RAG answers are written by {generator}.{judge}",
+        upload_megabytes=parts.rag_settings.max_file_megabytes,
     )
     from finetune.desk import Desk
 
-    pages = ui.build(parts.runner(), history, settings, Desk(workspace.path))
+    pages = ui.build(parts.runner(), history, settings, Desk(workspace.path), parts.knowledge())
     ui.launch(pages, settings, host, port, ready=parts.start)
 
 

@@ -15,6 +15,7 @@ import typer
 from arena.contestant import Contestant
 from arena.device import Device
 from arena.errors import ArenaError
+from arena.knowledge import KnowledgeDesk
 from arena.loading import LazyContestant, Loading
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from arena.runner import Runner
@@ -87,6 +88,17 @@ class Parts:
     def contestant(self, name: str) -> Any:
         """Wait for one contestant. Raises `ArenaError` when it cannot be made."""
         return self.all()[name].value()
+
+    def knowledge(self) -> KnowledgeDesk:
+        """The documents and the index, for a page to look after."""
+        from rag.desk import Desk
+
+        rag = self._contestants["rag"]
+
+        def judge() -> Any:
+            return self.contestant("rag").judge if rag.state.status == "ready" else None
+
+        return Desk(self.workspace.path, self.rag_settings, self.index, self.device, judge)
 
     def batch(self, name: str) -> tuple[Mapping[str, str], Callable[[Sequence[str]], Sequence[str]]]:
         """(identity, a function that answers many questions at once) of a contestant, for accuracy."""
@@ -178,7 +190,7 @@ class Parts:
         model, identity = self._chat_model(self.rag_settings.generator, report)
         judge = self._judge(report)
         follow(self.index, report)
-        return RagContestant(self.index.value(), model, identity, LOCAL, judge=judge)
+        return RagContestant(self.index.value(), model, identity, LOCAL, judge=judge, newest=self.index.value)
 
     @property
     def _hybrid(self) -> Path:
@@ -195,7 +207,7 @@ class Parts:
         follow(self.index, report)
         settings = replace(self.rag_settings, judged_below=self.hybrid_settings.judged_below)
         index = replace(self.index.value(), settings=settings)
-        documents = RagContestant(index, model, identity, LOCAL, judge=judge)
+        documents = RagContestant(index, model, identity, LOCAL, judge=judge, newest=self.index.value)
         return Verified("hybrid", memory, documents, self.hybrid_settings)
 
     def _trained_hybrid(self, report: Report) -> Contestant:
@@ -205,7 +217,8 @@ class Parts:
         model, identity = self._chat_model("hybrid", report)
         follow(self.index, report)
         settings = replace(self.rag_settings, generator="reader", judge="none")
-        return RagContestant(replace(self.index.value(), settings=settings), model, identity, LOCAL, name="hybrid")
+        opened = replace(self.index.value(), settings=settings)
+        return RagContestant(opened, model, identity, LOCAL, name="hybrid", newest=self.index.value)
 
     def _judge(self, report: Report) -> Any:
         """Who judges the sentences that RAG found; None when the workspace wants nobody."""

@@ -54,6 +54,10 @@ class Loading(Generic[Value]):
             raise ArenaError(self._state.detail)
         return self._value
 
+    def renew(self, value: Value) -> None:
+        """Put another value in the place of the one that was loaded: whoever asks from now on gets it."""
+        self._value = value
+
     def _run(self) -> None:
         try:
             self._value = self._make(lambda text: setattr(self, "_state", State("loading", text)))

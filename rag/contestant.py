@@ -1,6 +1,6 @@
 """The RAG contestant: the chain's stream told as events. Does not time anything; the runner does."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ COMPARED = 8
 
 class RagContestant:
     """Answers from the documents, never from one that was deleted meanwhile: it looks before each answer. `generator`
-    says what is needed to get the same model again."""
+    says what is needed to get the same model again; `newest`, which index was opened last."""
 
     def __init__(
         self,
@@ -37,8 +37,13 @@ class RagContestant:
         device: str = "local",
         name: str = "rag",
         judge: Judge | None = None,
+        newest: Callable[[], Index] | None = None,
     ) -> None:
         self.name, self.device = name, device
+        self._newest = newest or (lambda: index)
+        opened = self._newest()
+        # A contestant may have settings of its own: its index is then another one, of the same content.
+        self._opened = opened if opened.identity == index.identity else index
         self.model, self._judge, self._generator = model, judge, generator
         self._limit = needed(index.settings, judge)
         self._search_in(index)
@@ -59,6 +64,10 @@ class RagContestant:
     @property
     def identity(self) -> Mapping[str, str]:
         return self._identity
+
+    @property
+    def judge(self) -> Judge | None:
+        return self._judge
 
     def messages(self, text: str) -> list[BaseMessage]:
         """What the model sees of a first question, empty when it would not be asked; for accuracy in batches."""
@@ -117,7 +126,12 @@ class RagContestant:
 
     def _forget_deleted(self) -> None:
         """What is gone stays gone until the index is opened anew, even if a file of its name comes back."""
-        index = self._index.present()
+        newest, index = self._newest(), self._index
+        if newest is not self._opened:
+            self._opened = newest
+            same = newest.settings == index.settings
+            index = newest if same else replace(newest, settings=index.settings)
+        index = index.present()
         if index is not self._index:
             self._search_in(index)
 

@@ -126,14 +126,7 @@ def delete(workspace: Path, name: str, waiting: Callable[[], None]) -> str:
     Raises:
         WorkspaceError: the disk refuses.
     """
-    documents = workspace / "documents"
-    path = dict(document_files(documents)).get(name, documents / name)
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise WorkspaceError(
-            f"{path} cannot be deleted ({error.strerror}): allow it with chmod u+w {path.parent}."
-        ) from error
+    remove_file(workspace / "documents", name)
     folder = workspace / "index"
     if not folder.is_dir():
         return f"{name} deleted; there is no index."
@@ -153,6 +146,17 @@ def delete(workspace: Path, name: str, waiting: Callable[[], None]) -> str:
         return f"{name} deleted; it was not in the index."
     count = sum(len(file.documents) for file in held)
     return f"{name} deleted, and {count} {'document' if count == 1 else 'documents'} of it from the index."
+
+
+def remove_file(documents: Path, name: str) -> None:
+    """The file alone; what an index has of it is left out of answers from then on. Raises as `delete` does."""
+    path = dict(document_files(documents)).get(name, documents / name)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path} cannot be deleted ({error.strerror}): allow it with chmod u+w {path.parent}."
+        ) from error
 
 
 def _manifest(workspace: Path) -> store.Manifest | None:

@@ -4,13 +4,17 @@ They keep the contracts of arena/ (a fake that is kinder than the real thing hid
 """
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from arena.comparison import Comparison, Vote, checked_vote
 from arena.contestant import StopSignal
 from arena.errors import ArenaError, StorageError
 from arena.events import Event, Finished, Token, Working
+from arena.knowledge import Added, AlreadyThere, Chosen, Chunk, Document, Found, Indexing, Limits, Ranked
 from arena.question import Question
 from arena.training import Kind, RunState
 
@@ -172,6 +176,95 @@ class FakeDesk:
     def stop(self) -> None:
         self.calls.append("stop")
         self.now = replace(self.now, status="stopping")
+
+
+class FakeShelf:
+    """`arena.knowledge.KnowledgeDesk` in memory: a document is one passage. Indexing takes `seconds`, or, when that is
+    None, until `index` is called. `trouble`, when set, is raised by everything but `indexing`."""
+
+    def __init__(self, texts: Mapping[str, str], seconds: float | None = None, trouble: str = "") -> None:
+        self.texts, self.trouble, self.seconds = dict(texts), trouble, seconds
+        self.indexed = dict(texts)
+        self.skipped = {"scan.tiff": "unsupported ending '.tiff': use .md, .zip"}
+        self.runs, self.calls = 1, list[str]()
+        self._ends: float | None = None
+
+    def documents(self) -> list[Document]:
+        self._refuse()
+        self._pass_time()
+        rows = [
+            Document(name, self._state(name), len(text), 1 if name in self.indexed else None, file=name)
+            for name, text in self.texts.items()
+        ]
+        rows += [Document(name, "skipped", 9, None, reason, name) for name, reason in self.skipped.items()]
+        return sorted(rows, key=lambda row: row.name)
+
+    def limits(self) -> Limits:
+        return Limits((".md", ".zip"), 50)
+
+    def indexing(self) -> Indexing:
+        self._pass_time()
+        if self._ends is not None:
+            return Indexing("working", "embedding passages", 1, 3, runs=self.runs)
+        return Indexing("done" if self.calls else "idle", text="Up to date." if self.calls else "", runs=self.runs)
+
+    def add(self, files: Sequence[tuple[str, Path]], replace: bool) -> Added:
+        self._refuse()
+        taken = {name: path.read_text() for name, path in files if name.endswith(".md")}
+        refused = tuple((name, "unsupported ending: use .md, .zip") for name, _ in files if name not in taken)
+        if not replace and (there := [name for name in taken if name in self.texts]):
+            raise AlreadyThere(there)
+        self.texts |= taken
+        if taken:
+            self.rebuild()
+        return Added(tuple(taken), refused)
+
+    def delete(self, file: str) -> None:
+        self._refuse()
+        if file not in self.texts | self.skipped:
+            raise ArenaError(f"There is no file '{file}'.")
+        self.texts.pop(file, None)
+        self.skipped.pop(file, None)
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        self._refuse()
+        self.calls.append("rebuild")
+        self._ends = time.monotonic() + (3600 if self.seconds is None else self.seconds)
+
+    def chunks(self, document: str) -> list[Chunk]:
+        self._refuse()
+        text = self.indexed.get(document)
+        return [] if text is None else [Chunk(f"{document} > Power", "page 3, Power", text)]
+
+    def search(self, question: str) -> Found:
+        self._refuse()
+        words = set(question.lower().split())
+        here = {name: text for name, text in self.indexed.items() if name in self.texts}
+        scores = {name: len(words & set(text.lower().split())) / len(words) for name, text in here.items()}
+        best = sorted(here, key=lambda name: -scores[name])
+        passages = tuple(Ranked(name, "Power", here[name], 0.5, 3.25, scores[name]) for name in best)
+        sentences = tuple(Chosen(name, "Power", here[name], scores[name]) for name in best[:1])
+        return Found(passages, sentences, 0.4, judged=True)
+
+    def index(self) -> None:
+        """What was under way has ended."""
+        self._ends = 0.0
+        self._pass_time()
+
+    def _state(self, name: str) -> Any:
+        if name not in self.indexed:
+            return "new"
+        return "indexed" if self.indexed[name] == self.texts[name] else "changed"
+
+    def _pass_time(self) -> None:
+        if self._ends is not None and time.monotonic() >= self._ends:
+            self._ends, self.indexed = None, dict(self.texts)
+            self.runs += 1
+
+    def _refuse(self) -> None:
+        if self.trouble:
+            raise ArenaError(self.trouble)
 
 
 def _texts(comparison: Comparison) -> list[str]:

@@ -1,4 +1,4 @@
-"""The Gradio pages: Compare, History and Training, and the server that shows them.
+"""The Gradio pages: Compare, History, Knowledge and Training, and the server that shows them.
 
 Does not cover: answering (arena.runner), keeping (arena.ports.History), reading settings (app.py).
 Importing this package is cheap; Gradio itself is imported by `build` and `launch`.
@@ -6,6 +6,7 @@ Importing this package is cheap; Gradio itself is imported by `build` and `launc
 
 from typing import TYPE_CHECKING, Any
 
+from arena.knowledge import KnowledgeDesk
 from arena.ports import History
 from arena.runner import Runner
 from arena.training import TrainingDesk
@@ -21,12 +22,18 @@ quick_gradio.prepare()
 __all__ = ["DEFAULT_LABELS", "Label", "Settings", "build", "check_port", "launch"]
 
 
-def build(runner: Runner, history: History, settings: Settings, desk: TrainingDesk | None = None) -> "Blocks":
-    """The pages, wired to `runner`, `history` and, for the Training page, `desk`. Raises `WorkspaceError` when the
-    default sides are not there."""
+def build(
+    runner: Runner,
+    history: History,
+    settings: Settings,
+    desk: TrainingDesk | None = None,
+    shelf: KnowledgeDesk | None = None,
+) -> "Blocks":
+    """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`.
+    Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
-    return build_pages(runner, history, settings, desk)
+    return build_pages(runner, history, settings, desk, shelf)
 
 
 def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:

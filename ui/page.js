@@ -12,6 +12,8 @@
     ['status', 'status', 'polite'],
     ['vote_text', 'status', 'polite'],
     ['notice', 'alert', 'assertive'],
+    ['knowledge_news', 'status', 'polite'],
+    ['knowledge_notice', 'alert', 'assertive'],
   ];
   let tries = 0;
   const timer = setInterval(() => {

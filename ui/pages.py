@@ -6,17 +6,25 @@ from typing import Any
 import gradio as gr
 
 from arena.errors import WorkspaceError
+from arena.knowledge import KnowledgeDesk
 from arena.ports import History
 from arena.runner import Runner
 from arena.training import TrainingDesk
-from ui import compare, render, training
+from ui import compare, knowledge, knowledge_view, render, training
 from ui import history as history_page
 from ui.session import Session
 from ui.settings import Settings
 
 
-def build(runner: Runner, history: History, settings: Settings, desk: TrainingDesk | None = None) -> gr.Blocks:
-    """The app as Gradio blocks, not yet served. Without a desk there is no Training page."""
+def build(
+    runner: Runner,
+    history: History,
+    settings: Settings,
+    desk: TrainingDesk | None = None,
+    shelf: KnowledgeDesk | None = None,
+) -> gr.Blocks:
+    """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
+    page."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
@@ -33,6 +41,9 @@ def build(runner: Runner, history: History, settings: Settings, desk: TrainingDe
                 asking = compare.lay_out(runner, settings)
             with gr.Tab("History", id="history") as history_tab:
                 reading = history_page.lay_out()
+            if shelf is not None:
+                with gr.Tab("Knowledge", id="knowledge") as knowledge_tab:
+                    knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, demo)
             if desk is not None:
                 with gr.Tab("Training", id="training") as training_tab:
                     training.wire(desk, training.lay_out(), training_tab, demo)

@@ -29,16 +29,22 @@ class _WithoutStubs:
 
         def run_and_replace(module: ModuleType) -> None:
             run_module(module)
-            if hasattr(module, "create_or_modify_pyi"):
-                module.create_or_modify_pyi = lambda *_: None  # type: ignore[attr-defined]
+            _without_stubs(module)
 
         spec.loader.exec_module = run_and_replace  # type: ignore[method-assign]
         return spec
 
 
+def _without_stubs(module: ModuleType) -> None:
+    if hasattr(module, "create_or_modify_pyi"):
+        module.create_or_modify_pyi = lambda *_: None  # type: ignore[attr-defined]
+
+
 def prepare() -> None:
-    """Call this before Gradio is imported; later it does nothing."""
+    """Call this before Gradio is imported; later it only keeps components of our own from getting stubs."""
     if "gradio" in sys.modules:
+        if STUB_WRITER_MODULE in sys.modules:
+            _without_stubs(sys.modules[STUB_WRITER_MODULE])
         return
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # After every event Gradio summarises its last events for a monitoring page that we switch off.

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from ui.ports import check_port, port_taken
+from ui.rights import Allowed, this_machine_only
 from ui.settings import Settings
 from ui.theme import theme
 
@@ -36,8 +37,10 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 
-CLOSED = ("run/", "api/", "call/", "upload", "deep_link", "process_recording", "component_server", "proxy=", "vibe")
-"""Gradio's ways to call handlers directly, to leave files or to save sessions: the pages use none of them."""
+CLOSED = ("run/", "api/", "call/", "deep_link", "process_recording", "component_server", "proxy=", "vibe")
+"""Gradio's ways to call handlers directly or to save sessions: the pages use none of them."""
+UPLOAD = "upload"
+"""Its way to leave files, which the Knowledge page uses: for those who may add documents."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -57,8 +60,8 @@ class Guard:
         (b"x-dns-prefetch-control", b"off"),
     ]
 
-    def __init__(self, app: Asgi) -> None:
-        self.app = app
+    def __init__(self, app: Asgi, may_upload: Allowed) -> None:
+        self.app, self.may_upload = app, may_upload
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -67,7 +70,8 @@ class Guard:
             await send(message)
 
         _, _, call = str(scope.get("path", "")).partition("/gradio_api/")
-        if scope["type"] == "http" and call.startswith(CLOSED):
+        closed = call.startswith(CLOSED) or call.startswith(UPLOAD) and not self.may_upload(Request(scope))
+        if scope["type"] == "http" and closed:
             await JSONResponse({"detail": "Not found"}, 404)(scope, receive, send_with_headers)
         else:
             await self.app(scope, receive, send_with_headers)
@@ -95,7 +99,7 @@ def looks() -> dict[str, Any]:
     }
 
 
-def manners(settings: Settings) -> dict[str, Any]:
+def manners(settings: Settings, may_upload: Allowed) -> dict[str, Any]:
     """What of Gradio is on and what is off."""
     return {
         "prevent_thread_lock": True,
@@ -108,11 +112,12 @@ def manners(settings: Settings) -> dict[str, Any]:
         "mcp_server": False,
         "share": False,
         "pwa": False,
+        "max_file_size": settings.upload_megabytes * 1_000_000,
         "app_kwargs": {
             "openapi_url": None,
             "docs_url": None,
             "redoc_url": None,
-            "middleware": [Middleware(Guard)],
+            "middleware": [Middleware(Guard, may_upload=may_upload)],
             "routes": [Route("/healthz", health(settings))],
         },
     }
@@ -138,8 +143,10 @@ def launch(
     """
     check_port(host, port)
     demo.queue(api_open=False, max_size=MAX_WAITING)
+    on_this_machine = this_machine_only(demo)
+    kept = manners(settings, lambda request: settings.upload_megabytes > 0 and on_this_machine(request))
     try:
-        demo.launch(server_name=host, server_port=port, auth=auth, root_path=root_path, **looks(), **manners(settings))
+        demo.launch(server_name=host, server_port=port, auth=auth, root_path=root_path, **looks(), **kept)
     except OSError as error:
         raise port_taken(host, port) from error
     print(

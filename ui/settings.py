@@ -27,7 +27,8 @@ DEFAULT_LABELS: Mapping[str, Label] = {
 @dataclass(frozen=True)
 class Settings:
     """`left` and `right` are the contestants shown first. `status` is asked for the state of the models, the
-    index and the database, by part. `generator` says in a sentence which model writes the RAG answers."""
+    index and the database, by part. `generator` says in a sentence which model writes the RAG answers.
+    `upload_megabytes`: the largest file that may be uploaded; with 0 nobody can leave a file here."""
 
     workspace: str
     example_prompts: Sequence[str] = ()
@@ -37,6 +38,7 @@ class Settings:
     status: Callable[[], Mapping[str, State]] = dict
     code_version: str = ""
     generator: str = ""
+    upload_megabytes: int = 0
 
     def label(self, contestant: str) -> Label:
         """Its label, or its name where nobody wrote one."""

@@ -7,7 +7,6 @@ and outlives this server. Does not cover: making examples, settings of a run, th
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import gradio as gr
 
@@ -15,11 +14,10 @@ from arena.errors import ArenaError
 from arena.training import TrainingDesk
 from ui import render
 from ui.compare import HIDDEN
+from ui.rights import Allowed, this_machine_only
 from ui.training_screen import COLOURS, LEARNT, UNSEEN, Screen, frame, screen
 
 POLL_SECONDS = 2.0
-THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 WHAT_IT_IS = (
     "<p>Training shows the model this workspace's questions and answers and corrects it a little each time, "
@@ -46,7 +44,7 @@ class TrainingPage:
     """
 
     desk: TrainingDesk
-    allowed: Callable[[gr.Request], bool]
+    allowed: Allowed
 
     def look(self, shown: Screen | None, request: gr.Request) -> Updates:
         """On load, on opening the tab and while a run is alive. A notice stays until the next button."""
@@ -99,22 +97,6 @@ def updates(now: Screen, shown: Screen | None) -> Updates:
     ]
 
 
-def this_machine_only(listening: Callable[[], str]) -> Callable[[gr.Request], bool]:
-    """Allows whoever sits at this machine, when the server listens to nobody else. `listening` is the address that it
-    listens on, known only once it does. A proxy in front of it would let others in: its headers are looked for."""
-
-    def allowed(request: gr.Request) -> bool:
-        headers = request.headers
-        return (
-            listening() in THIS_MACHINE
-            # Or another site's name had been pointed at this address.
-            and urlsplit(f"//{headers.get('host', '')}").hostname in THIS_MACHINE
-            and not any(header in headers for header in FORWARDED)
-        )
-
-    return allowed
-
-
 @dataclass(frozen=True)
 class Layout:
     """The page's components that handlers read or write."""
@@ -165,10 +147,10 @@ def wire(
     layout: Layout,
     tab: gr.Tab,
     demo: gr.Blocks,
-    allowed: Callable[[gr.Request], bool] | None = None,
+    allowed: Allowed | None = None,
 ) -> None:
-    """Connect the components with the handlers. Without `allowed`: whoever sits at this machine, see above."""
-    page = TrainingPage(desk, allowed or this_machine_only(lambda: str(getattr(demo, "server_name", ""))))
+    """Connect the components with the handlers. Without `allowed`: whoever sits at this machine."""
+    page = TrainingPage(desk, allowed or this_machine_only(demo))
     for happening in (demo.load, tab.select, layout.timer.tick):
         happening(page.look, layout.shown, layout.outputs, **HIDDEN)
     layout.start.click(page.start, layout.shown, layout.outputs, **HIDDEN)

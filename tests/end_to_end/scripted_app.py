@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 import ui
 from arena.contestant import StopSignal
 from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Token, Working
+from arena.knowledge import KnowledgeDesk
 from arena.loading import State
 from arena.question import Question
 from arena.runner import Runner
 from arena.training import RunState
-from tests.fakes import FakeDesk, FakeHistory
+from tests.fakes import FakeDesk, FakeHistory, FakeShelf
 
 HOSTILE = (
     "Look: ![x](http://beacon.invalid/leak.png) <img src='http://beacon.invalid/raw.png'> "
@@ -38,6 +39,7 @@ PASSAGES = (
         "controllers/service-manual.pdf", "page 3", "<img src=http://beacon.invalid/p.png> Measure the load.", 0.41
     ),
 )
+KNOWN = {passage.document: passage.text for passage in PASSAGES}
 
 
 @dataclass
@@ -79,7 +81,7 @@ class Scripted:
         return words * 6 if "slow" in question.text else words
 
 
-def main(port: int, loading_seconds: float) -> None:
+def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) -> None:
     """Serve until killed."""
     names = ("fine-tuned", "rag", "base")
     runner = Runner({name: Scripted(name, retrieves=name == "rag") for name in names})
@@ -97,6 +99,7 @@ def main(port: int, loading_seconds: float) -> None:
         status=status,
         code_version="test",
         generator="RAG answers are written by a script.",
+        upload_megabytes=1,
     )
     losses = tuple((step, 3.0 / step**0.4) for step in range(10, 410, 10))
     trained = RunState(
@@ -109,7 +112,7 @@ def main(port: int, loading_seconds: float) -> None:
         log_tail="step 400 of 777, loss 0.273, about 21 min left",
         exit_code=0,
     )
-    pages = ui.build(runner, history, settings, FakeDesk(trained))
+    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf or FakeShelf(KNOWN, seconds=1.0))
     ui.launch(pages, settings, port=port, block=False)
     threading.Event().wait()
 

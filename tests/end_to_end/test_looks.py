@@ -1,6 +1,6 @@
 """Phone width, dark mode, and axe without violations in every state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -18,6 +18,32 @@ def violations(page: Any) -> list[str]:
     page.evaluate(AXE)
     found = page.evaluate("axe.run().then(result => result.violations)")
     return [f"{one['id']}: {node['html'][:160]} {node['failureSummary']}" for one in found for node in one["nodes"]]
+
+
+def knowledge_states(page: Any) -> Iterator[str]:
+    """Opens the Knowledge page and goes through what it can look like."""
+    page.get_by_role("tab", name="Knowledge").click()
+    expect(page.locator("#knowledge_list")).to_contain_text("service-manual.pdf")
+    expect(page.locator("#knowledge_add")).to_be_visible()
+    yield "looked at"
+    page.locator("#knowledge_rebuild").click()
+    expect(page.locator("#knowledge_indexing progress")).to_be_visible()
+    yield "indexing"
+    page.locator("#knowledge_add").click()
+    expect(page.locator("#knowledge_notice")).to_contain_text("Choose files first")
+    page.locator("#knowledge_uploads input[type=file]").set_input_files(
+        [{"name": f"a-name-without-any-{'end' * 30}.md", "mimeType": "text/markdown", "buffer": b"x"}]
+    )
+    expect(page.locator("#knowledge_uploads")).to_contain_text("a-name")
+    yield "refused, with a file chosen"
+    page.locator("#knowledge_list button").first.click()
+    expect(page.locator("#knowledge_document")).to_contain_text("11 watts")
+    page.locator("#knowledge_delete").click()
+    expect(page.locator("#knowledge_doomed")).to_contain_text("for good?")
+    page.get_by_label("What to search for").fill("How many watts?")
+    page.locator("#knowledge_search").click()
+    expect(page.locator("#knowledge_found .chosen")).to_be_visible()
+    yield "opened, asked, searched"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -47,6 +73,7 @@ def test_axe_finds_nothing(fast_server: str, open_page: OpenPage, scheme: str) -
     expect(page.locator("#training_state")).to_contain_text("step 400 of 777")
     expect(page.locator("#training_plot canvas, #training_plot svg.marks").first).to_be_visible()
     found["training"] = violations(page)
+    found |= {f"knowledge, {state}": violations(page) for state in knowledge_states(page)}
     broken = [f"{state}: {one}" for state, all_of_it in found.items() for one in all_of_it]
     assert not broken, "\n".join(broken)
 
@@ -71,6 +98,8 @@ def test_a_phone_never_scrolls_sideways(fast_server: str, open_page: OpenPage, s
     page.get_by_role("tab", name="Training").click()
     expect(page.locator("#training_state")).to_contain_text("step 400 of 777")
     assert fits()
+    for state in knowledge_states(page):
+        assert fits(), state
 
 
 def test_on_a_phone_the_votes_stay_in_reach_while_reading(fast_server: str, open_page: OpenPage) -> None:

@@ -22,10 +22,9 @@ def get(address: str) -> tuple[int, str, dict[str, str]]:
         return error.code, error.read().decode(), {}
 
 
-def post(address: str, body: object) -> tuple[int, str]:
-    request = urllib.request.Request(
-        address, json.dumps(body).encode(), {"content-type": "application/json"}, method="POST"
-    )
+def post(address: str, body: object, headers: dict[str, str] | None = None) -> tuple[int, str]:
+    kind = {"content-type": "application/json"} | (headers or {})
+    request = urllib.request.Request(address, json.dumps(body).encode(), kind, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, answer.read().decode()
@@ -41,11 +40,33 @@ def handlers(server: str) -> list[dict[str, Any]]:
     return [each for each in config(server)["dependencies"] if each["backend_fn"]]
 
 
-def through_the_queue(server: str, number: int, data: list[Any], session: str = "") -> str:
+def handler_of(server: str, button: str) -> dict[str, Any]:
+    """The handler of the button with this id."""
+    names = {each["id"]: each["props"].get("elem_id") for each in config(server)["components"]}
+    (found,) = [each for each in handlers(server) if any(names.get(target[0]) == button for target in each["targets"])]
+    return found
+
+
+def leave_file(server: str, data: bytes = b"x", **headers: str) -> tuple[int, str]:
+    """Upload a file as the page does."""
+    head = b'--limit\r\nContent-Disposition: form-data; name="files"; filename="a.md"\r\n\r\n'
+    body = head + data + b"\r\n--limit--\r\n"
+    kind = {"content-type": "multipart/form-data; boundary=limit"}
+    request = urllib.request.Request(f"{server}/gradio_api/upload", body, kind | headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def through_the_queue(
+    server: str, number: int, data: list[Any], session: str = "", headers: dict[str, str] | None = None
+) -> str:
     """Run one handler as a browser without a page would; returns everything it says."""
     session = session or uuid.uuid4().hex
     body = {"data": data, "fn_index": number, "session_hash": session}
-    status, said = post(f"{server}/gradio_api/queue/join", body)
+    status, said = post(f"{server}/gradio_api/queue/join", body, headers)
     if status != 200:
         return said
     heard = ""
@@ -95,8 +116,38 @@ def test_a_direct_post_runs_nothing(fast_server: str) -> None:
             assert status >= 400, (address, handler["id"])
 
 
-def test_nobody_can_leave_files_here(fast_server: str) -> None:
-    assert post(f"{fast_server}/gradio_api/upload", {})[0] == 404
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"Host": "evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://localhost:1"},
+    ],
+)
+def test_only_this_machine_can_leave_files_here(fast_server: str, headers: dict[str, str]) -> None:
+    assert leave_file(fast_server)[0] == 200
+    assert leave_file(fast_server, **headers)[0] == 404
+
+
+def test_a_file_over_the_limit_is_not_taken(fast_server: str) -> None:
+    assert leave_file(fast_server, b"x" * 1_000_001)[0] == 413
+
+
+@pytest.mark.parametrize("path", ["/etc/hosts", "http://192.0.2.1/a.md"])
+def test_no_other_file_and_no_address_can_be_added_as_an_upload(fast_server: str, path: str) -> None:
+    add = handler_of(fast_server, "knowledge_add")
+    file = {"path": path, "orig_name": "a.md", "meta": {"_type": "gradio.FileData"}}
+    said = through_the_queue(fast_server, add["id"], [[file], True, None])
+    assert "Added" not in said and "error" in said
+
+
+def test_from_elsewhere_documents_can_only_be_looked_at(fast_server: str) -> None:
+    elsewhere = {"X-Forwarded-For": "203.0.113.9"}
+    for button, data in (("knowledge_rebuild", [None]), ("knowledge_really", ["service-manual.pdf", None])):
+        handler = handler_of(fast_server, button)
+        said = through_the_queue(fast_server, handler["id"], data, headers=elsewhere)
+        assert "You can look and search" in said and "is deleted" not in said and "embedding" not in said
 
 
 def test_a_vote_posted_without_a_page_is_refused_and_not_saved(fast_server: str) -> None:

@@ -186,24 +186,6 @@ def test_the_timer_runs_only_while_a_run_is_alive() -> None:
         assert page(FakeDesk(state)).look(None, REQUEST)[-2] == gr.update(active=active)
 
 
-@pytest.mark.parametrize(
-    ("listening", "headers", "may"),
-    [
-        ("127.0.0.1", {"host": "localhost:7860"}, True),
-        ("127.0.0.1", {"host": "127.0.0.1:7860"}, True),
-        ("::1", {"host": "[::1]:7860"}, True),
-        ("0.0.0.0", {"host": "localhost:7860"}, False),
-        ("", {"host": "localhost:7860"}, False),
-        ("127.0.0.1", {"host": "evil.example:7860"}, False),
-        ("127.0.0.1", {}, False),
-        ("127.0.0.1", {"host": "localhost:7860", "x_forwarded_for": "203.0.113.9"}, False),
-    ],
-)
-def test_without_a_rule_only_this_machine_may_start(listening: str, headers: dict[str, str], may: bool) -> None:
-    request: Any = Request(**headers)
-    assert training.this_machine_only(lambda: listening)(request) is may
-
-
 def test_the_page_can_be_laid_out_and_wired() -> None:
     with gr.Blocks() as demo, gr.Tabs(), gr.Tab("Training") as tab:
         layout = training.lay_out()
