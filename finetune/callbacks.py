@@ -127,6 +127,11 @@ class Patience(TrainerCallback):
             )
 
 
+def losses_by_step(lines: list[dict[str, Any]]) -> tuple[tuple[int, float], ...]:
+    """(step, training loss), each step once: a run that was killed after its last checkpoint has told some twice."""
+    return tuple({line["step"]: line["loss"] for line in lines if "loss" in line}.items())
+
+
 def log_lines(log: Path) -> list[dict[str, Any]]:
     """The lines of `log.jsonl`, without one that a kill tore."""
     found = []

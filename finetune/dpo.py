@@ -18,7 +18,7 @@ from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
 
 from arena.errors import AdapterMismatch, Stopped, WorkspaceError
 from finetune.branches import IGNORED, Sample, collate, grouped
-from finetune.callbacks import Progress, Report, StopOnRequest, device_name, log_lines
+from finetune.callbacks import Progress, Report, StopOnRequest, device_name, log_lines, losses_by_step
 from finetune.precision import has_bf16
 from finetune.train import alone, checkpoint_of, keep_freed_memory
 from finetune.votes import Row
@@ -135,8 +135,7 @@ def _train_dpo(
         steps=trainer.state.global_step,
         seconds=sum(line["seconds"] for line in lines),
         device=device_name(),
-        # By step: a run that was killed after its last checkpoint has told some of them twice.
-        losses=tuple({line["step"]: line["loss"] for line in lines if "loss" in line}.items()),
+        losses=losses_by_step(lines),
         before=(sum(margin > 0 for margin in before), pairs),
         after=(sum(margin > 0 for margin in after), pairs),
         favoured=(sum(new > old for old, new in zip(before, after, strict=True)), pairs),

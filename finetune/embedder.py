@@ -24,9 +24,9 @@ from torch.utils.data import BatchSampler, SequentialSampler
 from transformers import PrinterCallback
 
 from arena.errors import Stopped
-from finetune.callbacks import Progress, Report, StopOnRequest, device_name, log_lines
+from finetune.callbacks import Progress, Report, StopOnRequest, device_name, log_lines, losses_by_step
 from finetune.reader import Record
-from finetune.train import alone, checkpoint_of, keep_freed_memory, put_in_place
+from finetune.train import alone, checkpoint_of, keep_freed_memory, name_base, put_in_place
 
 TARGETS = ("query", "key", "value", "dense")
 """All linear modules of a BERT layer."""
@@ -145,7 +145,7 @@ def _train(
         seconds=sum(line["seconds"] for line in lines),
         pairs=len(data),
         device=device_name(),
-        losses=tuple({line["step"]: line["loss"] for line in lines if "loss" in line}.items()),
+        losses=losses_by_step(lines),
     )
 
 
@@ -205,7 +205,5 @@ def write_embedder(model: Any, target: Path, name: str, card: str) -> None:
     """Write the adapter of the embedder `name` into `target`."""
     with put_in_place(target) as beside:
         model.transformers_model.save_pretrained(beside)
-        config = json.loads((beside / "adapter_config.json").read_text())
-        config["base_model_name_or_path"] = name
-        (beside / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+        name_base(beside, name)
         (beside / "README.md").write_text(card, encoding="utf-8")

@@ -327,12 +327,17 @@ def write_adapter(
     """Write the adapter and what belongs to it into `target`."""
     with put_in_place(target) as beside:
         model.to(torch.bfloat16).save_pretrained(beside)
-        config = json.loads((beside / "adapter_config.json").read_text())
-        config["base_model_name_or_path"] = identity["base_model"]
-        (beside / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+        name_base(beside, identity["base_model"])
         (beside / "arena.json").write_text(json.dumps(identity, indent=2) + "\n")
         for name, text in {"README.md": card, **(files or {})}.items():
             (beside / name).write_text(text, encoding="utf-8")
+
+
+def name_base(adapter: Path, name: str) -> None:
+    """Write into the adapter's configuration what it was trained on, not in which folder that lay."""
+    file = adapter / "adapter_config.json"
+    config = json.loads(file.read_text()) | {"base_model_name_or_path": name}
+    file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 @contextmanager
