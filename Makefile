@@ -27,7 +27,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict arena
-	$(BIN)/mypy app.py wiring.py models rag finetune storage ui
+	$(BIN)/mypy app.py wiring.py commands models rag finetune standings storage ui
 	$(BIN)/lint-imports
 
 bench: setup

@@ -55,13 +55,22 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Vote:
-    """One annotator's judgement of one comparison. `blind`: the names were hidden when it was cast."""
+    """One annotator's judgement of one comparison, in the comparison's own sides.
+
+    `blind`: the names were hidden when it was cast. `reason` is free text, `reasons` are `arena.annotation.Reason`
+    values. `correct_answer`: what the annotator says the answer is, "" where nothing was said. `ballot`: the showing
+    in the annotators' queue that it was cast on, "" for a vote elsewhere; `seconds` from showing to choosing there.
+    """
 
     comparison: str
     annotator: str
     choice: Choice
     blind: bool
     reason: str = ""
+    reasons: Sequence[str] = ()
+    correct_answer: str = ""
+    ballot: str = ""
+    seconds: float | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     cast_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 

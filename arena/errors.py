@@ -37,6 +37,10 @@ class VoteRefused(ArenaError):
     """The vote is not allowed: answers incomplete, a failure, or no such comparison."""
 
 
+class NotAllowed(ArenaError):
+    """The person may not do this: not signed in, no right to it, or too often."""
+
+
 class ContestantFailed(ArenaError):
     """A contestant could not answer; the text is what the reader of its pane sees."""
 

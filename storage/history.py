@@ -125,9 +125,10 @@ class DatabaseHistory:
         with self._writing() as connection:
             compared = _one(connection, vote.comparison)
             checked = checked_vote(compared, vote.annotator, vote.choice, vote.blind, vote.reason)
-            saved = replace(checked, id=vote.id, cast_at=vote.cast_at)
+            cleaned = {name: getattr(checked, name) for name in ("annotator", "choice", "reason")}
+            saved = replace(vote, **cleaned)
             values = rows.vote_row(saved)
-            changed = {name: values[name] for name in ("choice", "blind", "reason", "cast_at")}
+            changed = {name: value for name, value in values.items() if name not in ("id", "comparison", "annotator")}
             upsert = insert(tables.vote).values(values)
             upsert = upsert.on_conflict_do_update(index_elements=["comparison", "annotator"], set_=changed)
             saved = replace(saved, id=connection.execute(upsert.returning(_VOTE.id)).scalar_one())

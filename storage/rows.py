@@ -75,6 +75,10 @@ def vote_row(vote: Vote) -> dict[str, Any]:
         "choice": vote.choice.value,
         "blind": vote.blind,
         "reason": vote.reason,
+        "reasons": list(vote.reasons),
+        "correct_answer": vote.correct_answer,
+        "ballot": vote.ballot,
+        "seconds": vote.seconds,
         "cast_at": vote.cast_at,
     }
 
@@ -87,6 +91,10 @@ def vote_from(row: Row) -> Vote:
         choice=Choice(row["choice"]),
         blind=row["blind"],
         reason=row["reason"],
+        reasons=tuple(row["reasons"]),
+        correct_answer=row["correct_answer"],
+        ballot=row["ballot"],
+        seconds=row["seconds"],
         id=row["id"],
         cast_at=row["cast_at"],
     )

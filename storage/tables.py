@@ -113,6 +113,10 @@ def _judgement() -> list[sa.Column[Any]]:
         _column("choice", sa.Text),
         _column("blind", sa.Boolean),
         _column("reason", AnyText),
+        sa.Column("reasons", sa.JSON, nullable=False, server_default="[]"),
+        sa.Column("correct_answer", AnyText, nullable=False, server_default=""),
+        sa.Column("ballot", sa.Text, nullable=False, server_default=""),
+        sa.Column("seconds", sa.Float),
         _column("cast_at", UtcDateTime),
     ]
 
@@ -135,4 +139,86 @@ vote_history = sa.Table(
     sa.Column("comparison", sa.Text, sa.ForeignKey("comparison.id"), nullable=False, index=True),
     *_judgement(),
     sa.CheckConstraint(f"choice IN ({_CHOICES})", name="choice"),
+)
+
+person = sa.Table(
+    "person",
+    metadata,
+    sa.Column("name", AnyText, primary_key=True),
+    _column("role", sa.Text),
+    # None: signs in elsewhere (the Hub), never with a password here.
+    sa.Column("password_hash", sa.Text),
+    _column("added_at", UtcDateTime),
+)
+
+sign_in = sa.Table(
+    "sign_in",
+    metadata,
+    # The token's hash: whoever reads the database cannot sign in with it.
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("person", AnyText, sa.ForeignKey("person.name", ondelete="CASCADE"), nullable=False, index=True),
+    _column("made_at", UtcDateTime),
+    _column("ends_at", UtcDateTime),
+)
+
+prompt = sa.Table(
+    "prompt",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _column("text", AnyText),
+    _column("source", sa.Text),
+    _column("fact", AnyText),
+    _column("kind", AnyText),
+    _column("topic", AnyText),
+    _column("document", AnyText),
+    _column("wording", AnyText),
+    _column("added_by", AnyText),
+    _column("added_at", UtcDateTime),
+    sa.UniqueConstraint("text"),
+)
+
+task = sa.Table(
+    "task",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("prompt", sa.Text, sa.ForeignKey("prompt.id"), nullable=False),
+    _column("left", sa.Text),
+    _column("right", sa.Text),
+    _column("wanted", sa.Integer),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("comparison", sa.Text, sa.ForeignKey("comparison.id"), index=True),
+    _column("failure", AnyText),
+    sa.UniqueConstraint("prompt", "left", "right"),
+)
+
+ballot = sa.Table(
+    "ballot",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("task", sa.Text, sa.ForeignKey("task.id"), nullable=False, index=True),
+    sa.Column("comparison", sa.Text, sa.ForeignKey("comparison.id"), nullable=False),
+    sa.Column("annotator", AnyText, nullable=False, index=True),
+    _column("swapped", sa.Boolean),
+    _column("plain", sa.Boolean),
+    _column("repeats", sa.Text),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    _column("choice", sa.Text),
+    _column("skip_reason", AnyText),
+    sa.Column("reasons", sa.JSON, nullable=False),
+    _column("reserved_at", UtcDateTime),
+    _column("expires_at", UtcDateTime),
+    sa.Column("closed_at", UtcDateTime),
+    sa.Column("seconds", sa.Float),
+    _column("hasty", sa.Boolean),
+    # Once per person and pair; once more to check it, naming the first.
+    sa.UniqueConstraint("task", "annotator", "repeats"),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    # One row for each cast, made in the transaction that saves it; `sent_at` once a copy is kept elsewhere.
+    sa.Column("cast", sa.Integer, sa.ForeignKey("vote_history.number"), nullable=False, unique=True),
+    sa.Column("sent_at", UtcDateTime, index=True),
 )

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 
+from arena.comparison import Choice, Vote
 from arena.errors import StorageError
 from storage import DatabaseHistory, migrate, open_history
 from storage.engine import make_engine
@@ -29,10 +30,25 @@ def test_the_head_that_start_looks_for_is_the_newest_revision(history: DatabaseH
     assert migrate.revision(history.path) == migrate.HEAD
 
 
-def test_one_step_down_and_up_again(history: DatabaseHistory) -> None:
+def test_one_step_down_and_up_again_keeps_votes_and_their_triggers(history: DatabaseHistory) -> None:
+    compared = pair()
+    history.save(compared)
+    cast = history.cast(Vote(compared.id, "Ada", Choice.TIE, blind=True, reason="both right"))
+    for step in ("down", "up"):
+        if step == "down":
+            with make_engine(history.path, foreign_keys=False).begin() as connection:
+                command.downgrade(migrate.configuration(connection), "0001")
+        else:
+            assert list(open_history(history.path).votes(compared.id)) == [cast]
+        for change in ("UPDATE vote_history SET reason = ''", "DELETE FROM vote_history"):
+            with pytest.raises(sa.exc.IntegrityError, match="append-only"), history.engine.begin() as connection:
+                connection.exec_driver_sql(change)
+
+
+def test_all_the_way_down_leaves_nothing(history: DatabaseHistory) -> None:
     history.save(pair())
     with make_engine(history.path, foreign_keys=False).begin() as connection:
-        command.downgrade(migrate.configuration(connection), "-1")
+        command.downgrade(migrate.configuration(connection), "base")
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
     open_history(history.path).save(pair())
 
