@@ -23,12 +23,13 @@ LISTS_PER_ROOT = 4
 index": 4 to 16 times), for building costs as much as there are lists."""
 SAMPLED_PER_LIST = 64
 """Vectors that centres are learnt from, per list; FAISS advises 30 to 256."""
-RECALL, OF_BEST = 0.97, 10
-"""Share of the 10 best that a search must find on average: so many lists are looked into. Above the 0.95 that is asked
-for, since the questions it is measured with are not the ones that will come."""
-TRIED = 200
-"""Questions that the number of lists is chosen with: between two vectors each that are near each other, as a question
-lies among the passages that answer it, and exactly on none."""
+RECALL, OF_BEST = 0.955, 10
+"""Share of the 10 best that a search must find on average: so many lists are looked into. A little above the 0.95 that is
+asked for, since the questions it is measured with are not the ones that will come."""
+TRIED, BETWEEN = 200, 4
+"""Questions that the number of lists is chosen with, each in the middle of so many vectors drawn at random. Questions
+that people ask lie further from passages than these from each other: of practice questions among 100,000 passages, 64
+lists of 1,264 find 92 % and 128 find 96 %; of the middles of three vectors 97 and 99 %, of two near ones all."""
 SEED = 0
 
 
@@ -119,11 +120,10 @@ def inverted(vectors: numpy.ndarray, report: Callable[[str], None] = log.info) -
 
 def _enough_lists(made: faiss.IndexIVF, vectors: numpy.ndarray, chance: numpy.random.Generator) -> int:
     """The smallest power of two of lists that finds `RECALL` of the best."""
-    places = chance.choice(len(vectors), min(TRIED, len(vectors)), replace=False)
     exact = faiss.IndexFlatIP(vectors.shape[1])
     exact.add(vectors)
-    near = exact.search(vectors[places], min(OF_BEST, len(vectors)))[1][:, -1]
-    questions = vectors[places] + vectors[near]
+    drawn = chance.integers(0, len(vectors), (TRIED, BETWEEN))
+    questions = vectors[drawn].mean(axis=1)
     questions /= numpy.maximum(numpy.linalg.norm(questions, axis=1, keepdims=True), 1e-9)
     best = exact.search(questions, min(OF_BEST, len(vectors)))[1]
     looked_into = 1
