@@ -33,6 +33,8 @@ class Split:
     ties: int
     both_bad: int
     rate: Rate | None
+    wilson: Rate | None = None
+    """The same share as if the votes were independent."""
 
     @property
     def decided(self) -> int:

@@ -37,7 +37,7 @@ def report(judgements: Judgements, filters: Filters) -> Report:
         first=names[0],
         second=names[1],
         total=total,
-        wilson=intervals.wilson(total.wins, total.decided),
+        wilson=total.wilson,
         bootstrap=bootstrap(wins, decided.prompt, decided.annotator),
         sign_test=intervals.sign_test(total.wins, total.losses),
         ties=intervals.wilson(total.ties, total.votes),
@@ -79,7 +79,7 @@ class Sides:
             decided = said < TIE
             values = (said[decided] == WIN).astype(float)
             rate = intervals.clustered_rate(clustered.mean(values, prompt[decided], annotator[decided]))
-        return Split(name, wins, losses, ties, bad, rate)
+        return Split(name, wins, losses, ties, bad, rate, intervals.wilson(wins, wins + losses))
 
 
 def groups(

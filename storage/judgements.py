@@ -1,4 +1,4 @@
-"""All votes as `arena.judgements.Judgements`, read in six statements kept until something new is cast.
+"""All votes as `arena.judgements.Judgements`, read in seven statements and kept until something new is cast.
 
 Codes instead of texts are made here, in Python: rows come as plain tuples, without SQLAlchemy's conversion of each
 value, which would take most of the time with 100,000 votes. Does not cover: what the votes say (standings/).
@@ -47,6 +47,10 @@ SELECT v.comparison, v.annotator, v.choice, v.blind, CAST(v.reasons AS TEXT), v.
        b.swapped, b.plain, b.hasty, b.id IS NOT NULL
 FROM vote v LEFT JOIN ballot b ON b.id = v.ballot
 """
+# In the order of their first vote ever: a place in it means the same person in every link.
+_ANNOTATORS = """
+SELECT annotator FROM vote_history GROUP BY annotator ORDER BY min(number)
+"""
 _REPEATS = """
 SELECT again.annotator, again.choice = before.choice
 FROM ballot again JOIN ballot before ON before.id = again.repeats
@@ -78,6 +82,7 @@ def _read(connection: sa.Connection, newest: int) -> Judgements:
         return found
 
     names = _Names()
+    coded([row[0] for row in rows(_ANNOTATORS)], names.annotators)
     compared = _Compared(rows(_COMPARISONS), rows(_PROMPTS), names)
     answers = _Answers(rows(_ANSWERS), rows(_PASSAGES), compared, names)
     votes = [row for row in rows(_VOTES) if row[0] in compared.places]

@@ -56,12 +56,15 @@ def splits_table(splits: Sequence[Split], first: str, second: str) -> str:
                 ("both bad", f"{split.both_bad:,}"),
                 ("share", percent(split.rate.share) if split.rate else NONE),
                 ("95 % interval", interval(split.rate) if split.rate else NONE),
+                ("as if independent", interval(split.wilson) if split.wilson else NONE),
             )
         )
         + "</tr>"
         for split in splits
     )
-    return _table(("", first, second, "Ties", "Both bad", f"{first} of decided", "95 % interval"), body)
+    return _table(
+        ("", first, second, "Ties", "Both bad", f"{first} of decided", "95 % interval", "As if independent"), body
+    )
 
 
 def latency_table(found: Sequence[Latency], name: Namer) -> str:

@@ -166,3 +166,10 @@ def test_votes_are_read_anew_only_when_something_was_cast(history: DatabaseHisto
 def test_an_empty_database_has_no_votes(source: DatabaseJudgements) -> None:
     found = source.judgements()
     assert len(found) == 0 and found.newest == 0 and found.contestants == ()
+
+
+def test_annotators_keep_their_places_when_votes_change(history: DatabaseHistory, source: DatabaseJudgements) -> None:
+    comparison = saved(history)
+    for annotator in ("Zoe", "Ann", "Zoe"):
+        history.cast(vote_on(comparison, annotator=annotator))
+    assert source.judgements().annotators == ("Zoe", "Ann")

@@ -180,3 +180,9 @@ def test_a_day_that_is_none_is_named() -> None:
 def test_mixed_versions_are_never_silent() -> None:
     headline = shown(some_votes(right_version=np.where(np.arange(180) < 90, 1, 3)))[0]
     assert "several versions (2 of RAG)" in headline
+
+
+def test_versions_can_be_chosen_once_there_are_several() -> None:
+    one, two = (shown(some_votes(right_version=code))[3:] for code in (1, np.where(np.arange(180) < 90, 1, 3)))
+    assert not one[7]["visible"] and two[7]["visible"]
+    assert {value for _, value in two[7]["choices"]} == {"fine-tuned-1", "rag-1", "rag-2"}
