@@ -1,4 +1,4 @@
-"""All votes as `arena.judgements.Judgements`, read in seven statements and kept until something new is cast.
+"""All votes as `arena.judgements.Judgements`, read in a few statements and kept until something new is cast.
 
 Codes instead of texts are made here, in Python: rows come as plain tuples, without SQLAlchemy's conversion of each
 value, which would take most of the time with 100,000 votes. Does not cover: what the votes say (standings/).
@@ -25,6 +25,11 @@ _NEWEST = """
 SELECT (SELECT coalesce(max(number), 0) FROM vote_history),
        (SELECT count(*) FROM ballot WHERE repeats != '' AND state = 'voted'),
        (SELECT count(*) FROM answer)
+"""
+# Comparisons and their answers are written once; what is new of them are new rows.
+_PAIRS = """
+SELECT (SELECT count(*) FROM comparison), (SELECT count(*) FROM answer), (SELECT count(*) FROM prompt),
+       (SELECT count(*) FROM task WHERE comparison IS NOT NULL)
 """
 _COMPARISONS = """
 SELECT id, question, "left", "right", asked_at, blind FROM comparison
@@ -66,41 +71,55 @@ class DatabaseJudgements:
         self._reading = history.engine.execution_options(readonly=True)
         self._one_reader = threading.Lock()
         self._kept: tuple[tuple[Any, ...], Judgements] | None = None
+        self._pairs: tuple[tuple[Any, ...], _Pairs] | None = None
 
     def judgements(self) -> Judgements:
         with told(self._path), self._one_reader, self._reading.connect() as connection:
             newest = tuple(connection.exec_driver_sql(_NEWEST).one())
             if self._kept is None or self._kept[0] != newest:
-                self._kept = (newest, _read(connection, newest[0]))
+                state = tuple(connection.exec_driver_sql(_PAIRS).one())
+                if self._pairs is None or self._pairs[0] != state:
+                    self._pairs = (state, _Pairs(connection))
+                self._kept = (newest, _read(connection, self._pairs[1], newest[0]))
             return self._kept[1]
 
 
-def _read(connection: sa.Connection, newest: int) -> Judgements:
-    def rows(statement: str) -> list[Any]:
-        # The driver's own tuples: a hundred thousand of SQLAlchemy's rows would cost more than all the rest.
-        found: list[Any] = connection.connection.cursor().execute(statement).fetchall()
-        return found
+def _rows(connection: sa.Connection, statement: str) -> list[Any]:
+    """The driver's own tuples: a hundred thousand of SQLAlchemy's rows would cost more than all the rest."""
+    found: list[Any] = connection.connection.cursor().execute(statement).fetchall()
+    return found
 
-    names = _Names()
-    coded([row[0] for row in rows(_ANNOTATORS)], names.annotators)
-    compared = _Compared(rows(_COMPARISONS), rows(_PROMPTS), names)
-    answers = _Answers(rows(_ANSWERS), rows(_PASSAGES), compared, names)
-    votes = [row for row in rows(_VOTES) if row[0] in compared.places]
-    place = np.array([compared.places[row[0]] for row in votes], dtype=np.int32)
-    again = rows(_REPEATS)
-    timed, contended = answers.timed(np.isin(np.arange(len(compared.places)), place))
+
+class _Pairs:
+    """What votes are on. It changes less often than the votes do, and is half of the work."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.names = _Names()
+        self.compared = _Compared(_rows(connection, _COMPARISONS), _rows(connection, _PROMPTS), self.names)
+        answers, passages = _rows(connection, _ANSWERS), _rows(connection, _PASSAGES)
+        self.answers = _Answers(answers, passages, self.compared, self.names)
+
+
+def _read(connection: sa.Connection, pairs: _Pairs, newest: int) -> Judgements:
+    names, places = pairs.names, pairs.compared.places
+    annotators: dict[str, int] = {}
+    coded([row[0] for row in _rows(connection, _ANNOTATORS)], annotators)
+    votes = [row for row in _rows(connection, _VOTES) if row[0] in places]
+    place = np.array([places[row[0]] for row in votes], dtype=np.int32)
+    again = _rows(connection, _REPEATS)
+    repeats = Repeats(coded([row[0] for row in again], annotators), np.array([row[1] for row in again], dtype=bool))
+    timed, contended = pairs.answers.timed(np.isin(np.arange(len(places)), place))
     return Judgements(
         newest=newest,
         reason_names=tuple(REASONS),
-        versions=answers.versions,
+        versions=pairs.answers.versions,
         timed=timed,
         contended=contended,
-        **_voted(votes, place, compared, answers, names),
-        repeats=Repeats(
-            coded([row[0] for row in again], names.annotators), np.array([row[1] for row in again], dtype=bool)
-        ),
+        repeats=repeats,
+        annotator=coded([row[1] for row in votes], annotators),
+        **_voted(votes, place, pairs),
+        annotators=tuple(annotators),
         contestants=tuple(names.contestants),
-        annotators=tuple(names.annotators),
         kinds=tuple(names.kinds),
         topics=tuple(names.topics),
         documents=tuple(names.documents),
@@ -113,7 +132,6 @@ class _Names:
 
     def __init__(self) -> None:
         self.contestants: dict[str, int] = {}
-        self.annotators: dict[str, int] = {}
         self.kinds, self.topics, self.documents, self.wordings = ({UNKNOWN: 0} for _ in range(4))
 
 
@@ -177,10 +195,9 @@ class _Answers:
         return Timed(*(column[alone] for column in columns)), int((counted & self.contended).sum())
 
 
-def _voted(
-    votes: Sequence[Any], place: np.ndarray, compared: _Compared, answers: _Answers, names: _Names
-) -> dict[str, np.ndarray]:
+def _voted(votes: Sequence[Any], place: np.ndarray, pairs: _Pairs) -> dict[str, np.ndarray]:
     """Columns over votes, in the sides as they were shown."""
+    compared, answers = pairs.compared, pairs.answers
     blind, swapped, plain, hasty, queued = (
         np.array([row[column] for row in votes], dtype=bool) for column in (3, 7, 8, 9, 10)
     )
@@ -202,7 +219,6 @@ def _voted(
         columns[f"{side}_citations"] = np.where(hidden, 0, answers.cited[answer])
     return columns | {
         "comparison": place,
-        "annotator": coded([row[1] for row in votes], names.annotators),
         "outcome": np.where(swapped, turned, outcome).astype(np.int32),
         "blind": blind,
         "plain": plain,

@@ -173,3 +173,12 @@ def test_annotators_keep_their_places_when_votes_change(history: DatabaseHistory
     for annotator in ("Zoe", "Ann", "Zoe"):
         history.cast(vote_on(comparison, annotator=annotator))
     assert source.judgements().annotators == ("Zoe", "Ann")
+
+
+def test_a_pair_that_is_new_is_seen_with_its_first_vote(history: DatabaseHistory, source: DatabaseJudgements) -> None:
+    history.cast(vote_on(saved(history)))
+    assert len(source.judgements()) == 1
+    history.cast(vote_on(saved(history, left="rag", right="fine-tuned"), choice=Choice.LEFT))
+    found = source.judgements()
+    assert [found.contestants[code] for code in found.winner] == ["fine-tuned", "rag"]
+    assert len(found.timed.total) == 4
