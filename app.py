@@ -16,6 +16,7 @@ from arena.errors import ArenaError
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
 from arena.workspace import Workspace, create_workspace, open_workspace
+from commands.results import register, standings_of
 from wiring import Parts
 
 ROOT = Path(__file__).parent
@@ -93,8 +94,14 @@ def run_server(path: Path, host: str, port: int) -> None:
     )
     from finetune.desk import Desk
 
-    pages = ui.build(parts.runner(), history, settings, Desk(workspace.path), parts.knowledge())
-    ui.launch(pages, settings, host, port, ready=parts.start)
+    standings = standings_of(history)
+    pages = ui.build(parts.runner(), history, settings, Desk(workspace.path), parts.knowledge(), standings)
+
+    def ready() -> None:
+        parts.start()
+        standings.warm(after=parts.index.wait)
+
+    ui.launch(pages, settings, host, port, ready=ready)
 
 
 @cli.command()
@@ -152,6 +159,8 @@ def new(path: Path) -> None:
     """Lay out an empty workspace and say what to put where."""
     said(lambda: typer.echo(create_workspace(path)))
 
+
+register(cli, database, said)
 
 if __name__ == "__main__":
     cli()

@@ -5,8 +5,9 @@ Does not cover: who may vote and what a vote means (arena/), pages (ui/).
 """
 
 from storage.history import DatabaseHistory, open_history
+from storage.judgements import DatabaseJudgements
 
 DATABASE_FILE = "arena.sqlite"
 """The database's name in a workspace, where no other place is set."""
 
-__all__ = ["DATABASE_FILE", "DatabaseHistory", "open_history"]
+__all__ = ["DATABASE_FILE", "DatabaseHistory", "DatabaseJudgements", "open_history"]

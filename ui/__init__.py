@@ -1,4 +1,4 @@
-"""The Gradio pages: Compare, History, Knowledge and Training, and the server that shows them.
+"""The Gradio pages: Compare, Results, History, Knowledge and Training, and the server that shows them.
 
 Does not cover: answering (arena.runner), keeping (arena.ports.History), reading settings (app.py).
 Importing this package is cheap; Gradio itself is imported by `build` and `launch`.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from arena.knowledge import KnowledgeDesk
 from arena.ports import History
 from arena.runner import Runner
+from arena.standings import Standings
 from arena.training import TrainingDesk
 from ui import quick_gradio
 from ui.ports import check_port
@@ -28,12 +29,14 @@ def build(
     settings: Settings,
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
+    standings: Standings | None = None,
 ) -> "Blocks":
-    """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`.
+    """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`,
+    for the Results page to `standings`.
     Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
-    return build_pages(runner, history, settings, desk, shelf)
+    return build_pages(runner, history, settings, desk, shelf, standings)
 
 
 def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:

@@ -9,8 +9,9 @@ from arena.errors import WorkspaceError
 from arena.knowledge import KnowledgeDesk
 from arena.ports import History
 from arena.runner import Runner
+from arena.standings import Standings
 from arena.training import TrainingDesk
-from ui import compare, knowledge, knowledge_view, render, training
+from ui import compare, knowledge, knowledge_view, render, results, training
 from ui import history as history_page
 from ui.session import Session
 from ui.settings import Settings
@@ -22,9 +23,10 @@ def build(
     settings: Settings,
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
+    standings: Standings | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
-    page."""
+    page, without standings no Results page."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
@@ -39,6 +41,10 @@ def build(
         with gr.Tabs(elem_id="pages") as tabs:
             with gr.Tab("Compare", id="compare", elem_id="compare_tab"):
                 asking = compare.lay_out(runner, settings)
+            if standings is not None:
+                with gr.Tab("Results", id="results", elem_id="results_tab") as results_tab:
+                    page = results.ResultsPage(standings, settings)
+                    results.wire(page, results.lay_out(), results_tab, tabs, demo)
             with gr.Tab("History", id="history") as history_tab:
                 reading = history_page.lay_out()
             if shelf is not None:

@@ -19,6 +19,7 @@ from arena.knowledge import KnowledgeDesk
 from arena.loading import State
 from arena.question import Question
 from arena.runner import Runner
+from arena.standings import Standings
 from arena.training import RunState
 from tests.fakes import FakeDesk, FakeHistory, FakeShelf
 
@@ -81,7 +82,9 @@ class Scripted:
         return words * 6 if "slow" in question.text else words
 
 
-def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) -> None:
+def main(
+    port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, standings: Standings | None = None
+) -> None:
     """Serve until killed."""
     names = ("fine-tuned", "rag", "base")
     runner = Runner({name: Scripted(name, retrieves=name == "rag") for name in names})
@@ -112,7 +115,7 @@ def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) 
         log_tail="step 400 of 777, loss 0.273, about 21 min left",
         exit_code=0,
     )
-    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf or FakeShelf(KNOWN, seconds=1.0))
+    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf or FakeShelf(KNOWN, seconds=1.0), standings)
     ui.launch(pages, settings, port=port, block=False)
     threading.Event().wait()
 
