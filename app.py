@@ -1,9 +1,7 @@
 """The entry point: the command line. No arguments: serve. What is served is built in wiring.py."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -11,17 +9,20 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+import commands.backups
+import commands.votes
 from arena.answer import Answer
-from arena.errors import ArenaError
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
-from arena.workspace import Workspace, create_workspace, open_workspace
+from arena.workspace import create_workspace, open_workspace
+from commands.shared import WORKSPACE, database, said
 from wiring import Parts
 
 ROOT = Path(__file__).parent
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
-WORKSPACE = typer.Option(Path("demo"), "--workspace", help="The workspace folder.")
+for group in (commands.backups, commands.votes):
+    group.add_to(cli)
 
 
 def code_version() -> str:
@@ -34,21 +35,6 @@ def code_version() -> str:
         return (ROOT / ".git" / reference.removeprefix("ref: ")).read_text().strip()[:12]
     except OSError:
         return "unknown"
-
-
-def database(workspace: Workspace) -> Any:
-    from storage import chosen, open_history
-
-    return open_history(chosen(workspace.settings.get("database"), workspace.path, os.environ))
-
-
-def said(action: Callable[[], None]) -> None:
-    """The one place where errors meant for people are caught."""
-    try:
-        action()
-    except ArenaError as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from None
 
 
 @cli.callback()

@@ -103,7 +103,8 @@ class DatabaseHistory:
             upsert = upsert.on_conflict_do_update(index_elements=["comparison", "annotator"], set_=changed)
             saved = replace(saved, id=connection.execute(upsert.returning(_VOTE.id)).scalar_one())
             cast = {("vote" if name == "id" else name): value for name, value in rows.vote_row(saved).items()}
-            connection.execute(sa.insert(tables.vote_history), cast)
+            number = connection.execute(sa.insert(tables.vote_history).values(cast)).inserted_primary_key
+            connection.execute(sa.insert(tables.outbox).values(cast=number[0] if number else None))
         return saved
 
     def votes(self, comparison_id: str) -> Sequence[Vote]:
@@ -113,6 +114,15 @@ class DatabaseHistory:
     def vote_history(self, comparison_id: str) -> Sequence[Vote]:
         query = sa.select(tables.vote_history, _CAST.vote.label("id")).where(_CAST.comparison == comparison_id)
         return self._votes(query.order_by(_CAST.number))
+
+    def voted(self) -> list[tuple[Comparison, Sequence[Vote]]]:
+        """Every comparison with its current votes, oldest first."""
+        query = sa.select(tables.comparison).order_by(tables.comparison.c.asked_at, tables.comparison.c.id)
+        with self.database.reading() as connection:
+            votes: dict[str, list[Vote]] = defaultdict(list)
+            for row in connection.execute(sa.select(tables.vote).order_by(_VOTE.cast_at, _VOTE.id)).mappings():
+                votes[row["comparison"]].append(rows.vote_from(row))
+            return [(comparison, votes[comparison.id]) for comparison in _load(connection, query)]
 
     def check(self) -> str:
         """ "ready", or why nothing can be saved now."""

@@ -100,6 +100,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('outbox', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_outbox_sent_at'), ['sent_at'], unique=False)
+    op.execute('INSERT INTO outbox ("cast") SELECT number FROM vote_history ORDER BY number')
 
     with op.batch_alter_table('vote', schema=None) as batch_op:
         batch_op.add_column(sa.Column('reasons', sa.JSON(), server_default='[]', nullable=False))
