@@ -71,15 +71,12 @@ class _Merging:
     def comparisons(self) -> None:
         """With their answers and passages. One that is here stays, unless its pair is not whole and nobody voted."""
         here, replaceable = self._ids(tables.comparison), self._replaceable()
-        taken = []
-        for placed in self.by_table["comparison"]:
-            if placed.row["id"] in here and placed.row["id"] not in replaceable:
-                self.done.kept["comparison"] += 1
-                continue
-            (self.done.changed if placed.row["id"] in here else self.done.added)["comparison"] += 1
-            taken.append(placed)
-        taken = list({placed.row["id"]: placed for placed in taken}.values())
-        ids = {placed.row["id"] for placed in taken}
+        coming = {placed.row["id"]: placed for placed in self.by_table["comparison"]}
+        ids = coming.keys() - (here - replaceable)
+        self.done.kept["comparison"] += len(coming) - len(ids)
+        self.done.changed["comparison"] += len(ids & here)
+        self.done.added["comparison"] += len(ids - here)
+        taken = [coming[name] for name in coming if name in ids]
         for old in ids & here:
             for table in (tables.passage, tables.answer):
                 self.connection.execute(sa.delete(table).where(table.c.comparison == old))

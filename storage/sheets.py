@@ -61,16 +61,24 @@ def read(path: Path, table: str | None = None) -> Iterator[Placed]:
     shape = columns(table) if table else everything()
     try:
         for where, row in _READERS[path.suffix.lower()](path, shape):
-            name = table or str(row.get(TABLE))
-            if name not in EXPORTED:
-                raise ImportRefused(f"{where}: table is {name!r}; there are {', '.join(EXPORTED)}.")
-            yield Placed(where, name, _checked(where, name, row))
+            yield _placed(where, table or str(row.get(TABLE)), row)
     except UnicodeDecodeError as error:
         raise ImportRefused(
             f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8."
         ) from None
     except OSError as error:
         raise ImportRefused(f"{path} cannot be read ({error.strerror}): check the name and the rights.") from error
+
+
+def checked_row(where: str, record: Row) -> Placed:
+    """A record from JSON, its table under "table" and its moments as text. Raises `ImportRefused`."""
+    return _placed(where, str(record.get(TABLE)), _moments_read(where, record, everything()))
+
+
+def _placed(where: str, table: str, row: Row) -> Placed:
+    if table not in EXPORTED:
+        raise ImportRefused(f"{where}: table is {table!r}; there are {', '.join(EXPORTED)}.")
+    return Placed(where, table, _checked(where, table, row))
 
 
 def everything() -> dict[str, tuple[Kind, bool]]:
@@ -223,21 +231,21 @@ def _read_jsonl(path: Path, shape: dict[str, tuple[Kind, bool]]) -> Iterator[tup
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
-                yield from_json(f"{path}, line {number}", line, shape)
+                where = f"{path}, line {number}"
+                yield where, _moments_read(where, _object(where, line), shape)
 
 
-def from_json(where: str, line: str, shape: dict[str, tuple[Kind, bool]]) -> tuple[str, Row]:
-    """One JSON object, its moments read."""
+def _object(where: str, line: str) -> Row:
     try:
         row = json.loads(line)
     except ValueError as error:
         raise ImportRefused(f"{where} is not JSON ({error}). A file that broke off? Export anew.") from None
     if not isinstance(row, dict):
         raise ImportRefused(f"{where} is {line.strip()[:60]!r}; it must be a JSON object with the columns as names.")
-    return where, moments_read(where, row, shape)
+    return row
 
 
-def moments_read(where: str, row: Row, shape: dict[str, tuple[Kind, bool]]) -> Row:
+def _moments_read(where: str, row: Row, shape: dict[str, tuple[Kind, bool]]) -> Row:
     """The row with its moments, which JSON holds as text, read."""
     for name, value in row.items():
         if isinstance(value, str) and name in shape and shape[name][0] == "moment":
