@@ -17,6 +17,8 @@ from ui.settings import DEFAULT_LABELS, Label, Settings
 if TYPE_CHECKING:
     from gradio import Blocks
 
+    from ui.rights import Rights
+
 quick_gradio.prepare()
 
 __all__ = ["DEFAULT_LABELS", "Label", "Settings", "build", "check_port", "launch"]
@@ -28,12 +30,14 @@ def build(
     settings: Settings,
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
+    rights: "Rights | None" = None,
 ) -> "Blocks":
     """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`.
+    `rights` says who may what; without, nobody signs in (`ui.rights.open_to_all`).
     Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
-    return build_pages(runner, history, settings, desk, shelf)
+    return build_pages(runner, history, settings, desk, shelf, rights)
 
 
 def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:

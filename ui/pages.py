@@ -12,6 +12,7 @@ from arena.runner import Runner
 from arena.training import TrainingDesk
 from ui import compare, knowledge, knowledge_view, render, training
 from ui import history as history_page
+from ui.rights import Rights, open_to_all
 from ui.session import Session
 from ui.settings import Settings
 
@@ -22,6 +23,7 @@ def build(
     settings: Settings,
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
+    rights: Rights | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
     page."""
@@ -31,6 +33,7 @@ def build(
     compare_page = compare.Compare(runner, history, settings)
     stored = history_page.HistoryPage(history, settings)
     demo = gr.Blocks(title="Fine-tuning or RAG?", analytics_enabled=False, delete_cache=(3600, 3600))
+    rights = rights or open_to_all(demo)
     with demo:
         session = gr.State(None, delete_callback=_leave)
         stored_name = gr.BrowserState("", storage_key="arena.annotator", secret="arena.annotator")
@@ -43,10 +46,10 @@ def build(
                 reading = history_page.lay_out()
             if shelf is not None:
                 with gr.Tab("Knowledge", id="knowledge") as knowledge_tab:
-                    knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, demo)
+                    knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, rights)
             if desk is not None:
                 with gr.Tab("Training", id="training") as training_tab:
-                    training.wire(desk, training.lay_out(), training_tab, demo)
+                    training.wire(desk, training.lay_out(), training_tab, demo, rights)
         gr.HTML(render.footer_html(settings), elem_id="about", js_on_load=None)
         timer = gr.Timer(2.0)
         compare.wire(compare_page, asking, session, stored_name)
