@@ -15,7 +15,9 @@ from arena.answer import Answer
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
 from arena.workspace import create_workspace, open_workspace
+from commands.keeping import kept_safe
 from commands.shared import WORKSPACE, database, said
+from commands.votes import Exporter
 from wiring import Parts
 
 ROOT = Path(__file__).parent
@@ -59,28 +61,36 @@ def run_server(path: Path, host: str, port: int) -> None:
     parts = Parts(workspace)
     from arena.loading import State
 
-    def status() -> dict[str, State]:
-        stored = history.check()
-        return {
-            "models": parts.engine.state,
-            "index": parts.index.state,
-            "database": State("ready" if stored == "ready" else "failed", stored),
-        }
-
     generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
     judge = " The reader adapter judges which sentences it reads." if parts.rag_settings.judge != "none" else ""
-    settings = ui.Settings(
-        workspace=workspace.name,
-        example_prompts=workspace.examples,
-        status=status,
-        code_version=code_version(),
-        generator=f"RAG answers are written by {generator}.{judge}",
-        upload_megabytes=parts.rag_settings.max_file_megabytes,
-    )
-    from finetune.desk import Desk
+    with kept_safe(workspace, history) as keeper:
 
-    pages = ui.build(parts.runner(), history, settings, Desk(workspace.path), parts.knowledge())
-    ui.launch(pages, settings, host, port, ready=parts.start)
+        def status() -> dict[str, State]:
+            stored = history.check()
+            states = {
+                "models": parts.engine.state,
+                "index": parts.index.state,
+                "database": State("ready" if stored == "ready" else "failed", stored),
+            }
+            if stored == "ready":
+                states["votes"] = State("ready", str((keeper or history).kept()))
+            return states
+
+        settings = ui.Settings(
+            workspace=workspace.name,
+            example_prompts=workspace.examples,
+            status=status,
+            code_version=code_version(),
+            generator=f"RAG answers are written by {generator}.{judge}",
+            upload_megabytes=parts.rag_settings.max_file_megabytes,
+            keeper=keeper,
+        )
+        from finetune.desk import Desk
+
+        exports = Exporter(workspace, history)
+        desk, shelf = Desk(workspace.path), parts.knowledge()
+        pages = ui.build(parts.runner(), history, settings, desk, shelf, exports=exports)
+        ui.launch(pages, settings, host, port, ready=parts.start, exports=exports)
 
 
 @cli.command()

@@ -26,17 +26,20 @@ class Elsewhere(Protocol):
 
 @dataclass(frozen=True)
 class Kept:
-    """How many casts are `saved` in the database, and how many of them `elsewhere`, too. `trouble`: why the rest has to
-    wait, "" where nothing is wrong."""
+    """How many casts are `saved` in the database, and how many of them `elsewhere`, too; None where nothing is sent.
+    `trouble`: why the rest has to wait, "" where nothing is wrong."""
 
     saved: int
-    elsewhere: int
+    elsewhere: int | None = None
     trouble: str = ""
 
     def __str__(self) -> str:
+        saved = f"{self.saved:,} vote{'' if self.saved == 1 else 's'} saved"
+        if self.elsewhere is None:
+            return saved
         if self.saved == self.elsewhere:
-            return f"{self.saved:,} votes saved and backed up"
-        waiting = f"{self.saved:,} votes saved, {self.elsewhere:,} of them backed up"
+            return f"{saved} and backed up"
+        waiting = f"{saved}, {self.elsewhere:,} of them backed up"
         return f"{waiting}; the rest is tried again ({self.trouble})" if self.trouble else waiting
 
 

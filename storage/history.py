@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from arena.comparison import Comparison, Vote, checked_vote
+from arena.elsewhere import Kept
 from arena.errors import StorageError
 from storage import rows, tables
 from storage.database import Database, open_database
@@ -123,6 +124,11 @@ class DatabaseHistory:
             for row in connection.execute(sa.select(tables.vote).order_by(_VOTE.cast_at, _VOTE.id)).mappings():
                 votes[row["comparison"]].append(rows.vote_from(row))
             return [(comparison, votes[comparison.id]) for comparison in _load(connection, query)]
+
+    def kept(self) -> Kept:
+        """How many casts are saved, those that a later one replaced included."""
+        with self.database.reading() as connection:
+            return Kept(connection.scalar(sa.select(sa.func.count(_CAST.number))) or 0)
 
     def check(self) -> str:
         """ "ready", or why nothing can be saved now."""

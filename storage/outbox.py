@@ -13,7 +13,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from tenacity import RetryCallState, RetryError, Retrying, sleep_using_event, stop_when_event_set, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    RetryError,
+    Retrying,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_exponential_jitter,
+)
 
 from arena.elsewhere import Elsewhere, Kept
 from arena.errors import ImportRefused
@@ -65,7 +72,7 @@ class Outbox:
         except Exception as error:
             log.warning("votes could not be sent to %s: %s", self.elsewhere, error)
         kept = self.kept()
-        return kept.saved - kept.elsewhere
+        return kept.saved - (kept.elsewhere or 0)
 
     def kept(self) -> Kept:
         number, sent_at = tables.outbox.c.number, tables.outbox.c.sent_at

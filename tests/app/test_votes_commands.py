@@ -60,7 +60,7 @@ def test_pairs_for_a_training_have_trls_columns(workspace: Path, tmp_path: Path,
 def test_what_cannot_be_done_is_said_and_ends_with_one(workspace: Path, tmp_path: Path) -> None:
     for words, told in (
         (("export", tmp_path / "votes.xls"), "unknown ending"),
-        (("export", tmp_path / "out", "--format", "xml"), "no format '.xml'"),
+        (("export", tmp_path / "out", "--format", "xml"), "no format 'xml'"),
         (("import", tmp_path / "missing.csv"), "cannot be read"),
         (("restore", tmp_path / "missing.sqlite"), "There is no file"),
     ):

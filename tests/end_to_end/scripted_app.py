@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 
 import ui
 from arena.contestant import StopSignal
+from arena.elsewhere import Keeper
 from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Token, Working
 from arena.knowledge import KnowledgeDesk
 from arena.loading import State
+from arena.ports import Exports, History
 from arena.question import Question
 from arena.runner import Runner
 from arena.training import RunState
@@ -81,11 +83,18 @@ class Scripted:
         return words * 6 if "slow" in question.text else words
 
 
-def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) -> None:
+def main(
+    port: int,
+    loading_seconds: float,
+    shelf: KnowledgeDesk | None = None,
+    history: History | None = None,
+    keeper: Keeper | None = None,
+    exports: Exports | None = None,
+) -> None:
     """Serve until killed."""
     names = ("fine-tuned", "rag", "base")
     runner = Runner({name: Scripted(name, retrieves=name == "rag") for name in names})
-    history = FakeHistory()
+    history = history or FakeHistory()
     ready_at = time.monotonic() + loading_seconds
 
     def status() -> dict[str, State]:
@@ -100,6 +109,7 @@ def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) 
         code_version="test",
         generator="RAG answers are written by a script.",
         upload_megabytes=1,
+        keeper=keeper,
     )
     losses = tuple((step, 3.0 / step**0.4) for step in range(10, 410, 10))
     trained = RunState(
@@ -112,8 +122,9 @@ def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) 
         log_tail="step 400 of 777, loss 0.273, about 21 min left",
         exit_code=0,
     )
-    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf or FakeShelf(KNOWN, seconds=1.0))
-    ui.launch(pages, settings, port=port, block=False)
+    shelf = shelf or FakeShelf(KNOWN, seconds=1.0)
+    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf, exports=exports)
+    ui.launch(pages, settings, port=port, block=False, exports=exports)
     threading.Event().wait()
 
 
