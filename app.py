@@ -1,9 +1,7 @@
 """The entry point: the command line. No arguments: serve. What is served is built in wiring.py."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -11,18 +9,23 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+import commands.backups
+import commands.votes
 from arena.answer import Answer
-from arena.errors import ArenaError
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
-from arena.workspace import Workspace, create_workspace, open_workspace
+from arena.workspace import create_workspace, open_workspace
+from commands.keeping import kept_safe
 from commands.results import register, standings_of
+from commands.shared import WORKSPACE, database, said
+from commands.votes import Exporter
 from wiring import Parts
 
 ROOT = Path(__file__).parent
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
-WORKSPACE = typer.Option(Path("demo"), "--workspace", help="The workspace folder.")
+for group in (commands.backups, commands.votes):
+    group.add_to(cli)
 
 
 def code_version() -> str:
@@ -35,21 +38,6 @@ def code_version() -> str:
         return (ROOT / ".git" / reference.removeprefix("ref: ")).read_text().strip()[:12]
     except OSError:
         return "unknown"
-
-
-def database(workspace: Workspace) -> Any:
-    from storage import DATABASE_FILE, open_history
-
-    return open_history(workspace.settings.get("database") or workspace.path / DATABASE_FILE)
-
-
-def said(action: Callable[[], None]) -> None:
-    """The one place where errors meant for people are caught."""
-    try:
-        action()
-    except ArenaError as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from None
 
 
 @cli.callback()
@@ -74,34 +62,41 @@ def run_server(path: Path, host: str, port: int) -> None:
     parts = Parts(workspace)
     from arena.loading import State
 
-    def status() -> dict[str, State]:
-        stored = history.check()
-        return {
-            "models": parts.engine.state,
-            "index": parts.index.state,
-            "database": State("ready" if stored == "ready" else "failed", stored),
-        }
-
     generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
     judge = " The reader adapter judges which sentences it reads." if parts.rag_settings.judge != "none" else ""
-    settings = ui.Settings(
-        workspace=workspace.name,
-        example_prompts=workspace.examples,
-        status=status,
-        code_version=code_version(),
-        generator=f"RAG answers are written by {generator}.{judge}",
-        upload_megabytes=parts.rag_settings.max_file_megabytes,
-    )
-    from finetune.desk import Desk
+    with kept_safe(workspace, history) as keeper:
 
-    standings = standings_of(history)
-    pages = ui.build(parts.runner(), history, settings, Desk(workspace.path), parts.knowledge(), standings)
+        def status() -> dict[str, State]:
+            stored = history.check()
+            states = {
+                "models": parts.engine.state,
+                "index": parts.index.state,
+                "database": State("ready" if stored == "ready" else "failed", stored),
+            }
+            if stored == "ready":
+                states["votes"] = State("ready", str((keeper or history).kept()))
+            return states
 
-    def ready() -> None:
-        parts.start()
-        standings.warm(after=parts.index.wait)
+        settings = ui.Settings(
+            workspace=workspace.name,
+            example_prompts=workspace.examples,
+            status=status,
+            code_version=code_version(),
+            generator=f"RAG answers are written by {generator}.{judge}",
+            upload_megabytes=parts.rag_settings.max_file_megabytes,
+            keeper=keeper,
+        )
+        from finetune.desk import Desk
 
-    ui.launch(pages, settings, host, port, ready=ready)
+        exports = Exporter(workspace, history)
+        desk, shelf, standings = Desk(workspace.path), parts.knowledge(), standings_of(history)
+        pages = ui.build(parts.runner(), history, settings, desk, shelf, standings=standings, exports=exports)
+
+        def ready() -> None:
+            parts.start()
+            standings.warm(after=parts.index.wait)
+
+        ui.launch(pages, settings, host, port, ready=ready, exports=exports)
 
 
 @cli.command()

@@ -24,13 +24,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who signed in, or a visitor who did not (without a name)."""
+    """Somebody who signed in, or somebody who did not (without a name). `role` None: may do nothing at all.
+
+    `must_change`: signed in with a password that somebody else has seen, and may do nothing before choosing another.
+    """
 
     name: str = ""
-    role: Role = Role.VISITOR
+    role: Role | None = Role.VISITOR
+    must_change: bool = False
 
     def may(self, needed: Role) -> bool:
-        return self.role.covers(needed)
+        return self.role is not None and not self.must_change and self.role.covers(needed)
 
 
 NOBODY = Person()

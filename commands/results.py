@@ -63,7 +63,7 @@ def standings_of(history: Any) -> LazyStandings:
     """Of a database's history."""
     from storage import DatabaseJudgements
 
-    return LazyStandings(DatabaseJudgements(history))
+    return LazyStandings(DatabaseJudgements(history.database))
 
 
 def register(cli: typer.Typer, database: Callable[[Any], Any], said: Callable[[Callable[[], None]], None]) -> None:

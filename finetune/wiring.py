@@ -4,7 +4,6 @@ For the commands only, as wiring.py at the top is for app.py; the import contrac
 """
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,15 +87,14 @@ def voted(workspace: Path) -> list[tuple[Comparison, Sequence[Vote]]]:
         WorkspaceError: no database yet.
     """
     from arena.workspace import open_workspace
-    from storage import DATABASE_FILE, open_history
+    from storage import chosen, open_history
 
-    named = open_workspace(workspace).settings.get("database")
-    if not named and not (workspace / DATABASE_FILE).is_file():
+    place = chosen(open_workspace(workspace).settings.get("database"), workspace, os.environ)
+    if isinstance(place, Path) and not place.is_file():
         raise WorkspaceError(
             f"No votes in {workspace} yet: compare and vote with `python app.py --workspace {workspace}`."
         )
-    history = open_history(named or workspace / DATABASE_FILE)
-    return [(comparison, history.votes(comparison.id)) for comparison in history.recent(limit=sys.maxsize)]
+    return open_history(place).voted()
 
 
 def retriever(workspace: Path, report: Report) -> Callable[[str], Sequence[str]]:

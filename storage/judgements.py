@@ -16,8 +16,7 @@ import sqlalchemy as sa
 
 from arena.annotation import Reason
 from arena.judgements import LEFT, OUTCOMES, RIGHT, UNKNOWN, Judgements, Repeats, Timed, Version, coded
-from storage.failures import told
-from storage.history import DatabaseHistory
+from storage.database import Database
 
 REASONS = tuple(Reason)
 
@@ -64,17 +63,16 @@ WHERE again.state = 'voted' AND before.state = 'voted'
 
 
 class DatabaseJudgements:
-    """Implements `arena.judgements.JudgementSource` on a history's file."""
+    """Implements `arena.judgements.JudgementSource` on a database."""
 
-    def __init__(self, history: DatabaseHistory) -> None:
-        self._path = history.path
-        self._reading = history.engine.execution_options(readonly=True)
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._one_reader = threading.Lock()
         self._kept: tuple[tuple[Any, ...], Judgements] | None = None
         self._pairs: tuple[tuple[Any, ...], _Pairs] | None = None
 
     def judgements(self) -> Judgements:
-        with told(self._path), self._one_reader, self._reading.connect() as connection:
+        with self._one_reader, self._database.reading() as connection:
             newest = tuple(connection.exec_driver_sql(_NEWEST).one())
             if self._kept is None or self._kept[0] != newest:
                 state = tuple(connection.exec_driver_sql(_PAIRS).one())

@@ -1,7 +1,8 @@
 """The Knowledge page: the documents that are looked up, adding and deleting them, their passages, and trying a search.
 
 What is done is behind `arena.knowledge.KnowledgeDesk`; indexing lives on the server and goes on without the page. What
-is shown is made in `ui/knowledge_screen.py`. Whoever is not allowed sees the list and the search.
+is shown is made in `ui/knowledge_screen.py`. Changing something takes an admin; whoever may look only sees the list and
+the search.
 """
 
 from collections.abc import Callable
@@ -10,15 +11,16 @@ from typing import Any
 
 import gradio as gr
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, NotAllowed
 from arena.knowledge import AlreadyThere, Document, KnowledgeDesk
+from arena.people import Role
 from arena.question import MAX_PROMPT_CHARACTERS
 from ui import knowledge_screen as said
 from ui.compare import HIDDEN
 from ui.knowledge_view import Layout, Panel
 from ui.markdown import escaped
 from ui.render import notice_html
-from ui.rights import Allowed, this_machine_only
+from ui.rights import Rights
 from ui.uploads import Upload, forget
 
 Updates = list[Any]
@@ -43,11 +45,15 @@ class Screen:
 
 @dataclass(frozen=True)
 class KnowledgePage:
-    """The page's handlers. Each asks `allowed`, whatever the browser shows, and sends what differs from what `shown`
+    """The page's handlers. Each asks `rights`, whatever the browser shows, and sends what differs from what `shown`
     says is there. `chosen`, the opened document, is a state of its own: only those who open and close it write it."""
 
     desk: KnowledgeDesk
-    allowed: Allowed
+    rights: Rights
+
+    def allowed(self, request: gr.Request) -> bool:
+        """To change something."""
+        return self.rights.may(request, Role.ADMIN)
 
     def look(self, chosen: str, shown: Screen | None, request: gr.Request) -> Updates:
         """On opening the tab: everything anew. A notice stays until the next button."""
@@ -58,7 +64,7 @@ class KnowledgePage:
     def watch(self, chosen: str, shown: Screen | None, request: gr.Request) -> Updates:
         """While indexing: how far it is, and everything anew once it has ended. Reads no document till then."""
         shown = shown or Screen()
-        if self.desk.indexing().runs != shown.runs:
+        if not self.rights.may(request, self.rights.looking) or self.desk.indexing().runs != shown.runs:
             return self.look(chosen, shown, request)
         return [*updates(self._watched(shown), shown), *SKIPPED_PANEL]
 
@@ -66,6 +72,8 @@ class KnowledgePage:
         """Narrow the list down, without reading the documents again."""
         shown = shown or Screen()
         text = text[:200] if isinstance(text, str) else ""
+        if not self.rights.may(request, self.rights.looking):
+            return updates(self._listed(shown, request), shown)
         now = replace(shown, text=text, listed=said.list_html(shown.documents, text, self.allowed(request)))
         return updates(now, shown)
 
@@ -139,12 +147,13 @@ class KnowledgePage:
         news = f"<p>{escaped(document.file)} is deleted: no answer uses it any more.</p>"
         return ["", *panel(Panel()), *self._acted(shown, request, news=news), ""]
 
-    def search(self, question: str) -> str:
-        """Passages and sentences, for anybody."""
+    def search(self, question: str, request: gr.Request) -> str:
+        """Passages and sentences, for whoever may look."""
         question = question[: MAX_PROMPT_CHARACTERS + 1] if isinstance(question, str) else ""
-        if not question.strip():
-            return notice_html("Type what to search for.")
         try:
+            self.rights.require(request, self.rights.looking)
+            if not question.strip():
+                return notice_html("Type what to search for.")
             return said.found_html(self.desk.search(question))
         except ArenaError as error:
             return notice_html(str(error))
@@ -153,6 +162,10 @@ class KnowledgePage:
         return updates(self._listed(replace(shown, notice=notice_html(notice), news=news), request), shown)
 
     def _listed(self, before: Screen, request: gr.Request) -> Screen:
+        try:
+            self.rights.require(request, self.rights.looking)
+        except NotAllowed as error:
+            return Screen(note=notice_html(str(error)))
         allowed = self.allowed(request)
         note = "" if allowed else said.NOT_HERE
         try:
@@ -227,9 +240,9 @@ def updates(now: Screen, shown: Screen) -> Updates:
     ]
 
 
-def wire(desk: KnowledgeDesk, layout: Layout, tab: gr.Tab, demo: gr.Blocks, allowed: Allowed | None = None) -> None:
-    """Connect the components with the handlers. Without `allowed`: whoever sits at this machine."""
-    page = KnowledgePage(desk, allowed or this_machine_only(demo))
+def wire(desk: KnowledgeDesk, layout: Layout, tab: gr.Tab, rights: Rights) -> None:
+    """Connect the components with the handlers."""
+    page = KnowledgePage(desk, rights)
     known = [layout.chosen, layout.shown]
     for happening in (tab.select, layout.timer.tick):
         handler = page.look if happening is tab.select else page.watch

@@ -7,12 +7,14 @@ import gradio as gr
 
 from arena.errors import WorkspaceError
 from arena.knowledge import KnowledgeDesk
-from arena.ports import History
+from arena.ports import Exports, History
 from arena.runner import Runner
 from arena.standings import Standings
 from arena.training import TrainingDesk
-from ui import compare, knowledge, knowledge_view, render, results, training
+from ui import compare, keeping, knowledge, knowledge_view, render, results, training
+from ui import exports as downloads
 from ui import history as history_page
+from ui.rights import Rights, open_to_all
 from ui.session import Session
 from ui.settings import Settings
 
@@ -23,16 +25,20 @@ def build(
     settings: Settings,
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
+    *,
+    rights: Rights | None = None,
     standings: Standings | None = None,
+    exports: Exports | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
-    page, without standings no Results page."""
+    page, without standings no Results page, without exports nothing to download."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
     compare_page = compare.Compare(runner, history, settings)
     stored = history_page.HistoryPage(history, settings)
     demo = gr.Blocks(title="Fine-tuning or RAG?", analytics_enabled=False, delete_cache=(3600, 3600))
+    rights = rights or open_to_all(demo)
     with demo:
         session = gr.State(None, delete_callback=_leave)
         stored_name = gr.BrowserState("", storage_key="arena.annotator", secret="arena.annotator")
@@ -41,21 +47,26 @@ def build(
         with gr.Tabs(elem_id="pages") as tabs:
             with gr.Tab("Compare", id="compare", elem_id="compare_tab"):
                 asking = compare.lay_out(runner, settings)
+                kept = keeping.lay_out()
             if standings is not None:
                 with gr.Tab("Results", id="results", elem_id="results_tab") as results_tab:
-                    page = results.ResultsPage(standings, settings)
+                    page = results.ResultsPage(standings, settings, rights)
                     results.wire(page, results.lay_out(), results_tab, tabs, demo)
             with gr.Tab("History", id="history") as history_tab:
                 reading = history_page.lay_out()
+                if exports is not None:
+                    downloads.lay_out(exports, rights, history_tab)
             if shelf is not None:
                 with gr.Tab("Knowledge", id="knowledge") as knowledge_tab:
-                    knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, demo)
+                    knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, rights)
             if desk is not None:
                 with gr.Tab("Training", id="training") as training_tab:
-                    training.wire(desk, training.lay_out(), training_tab, demo)
+                    training.wire(desk, training.lay_out(), training_tab, demo, rights)
         gr.HTML(render.footer_html(settings), elem_id="about", js_on_load=None)
         timer = gr.Timer(2.0)
         compare.wire(compare_page, asking, session, stored_name)
+        if settings.keeper is not None:
+            keeping.wire(settings.keeper, kept, asking, session)
         history_page.wire(stored, reading, history_tab)
         timer.tick(compare_page.status, None, [status, timer], **compare.HIDDEN)
         demo.load(compare_page.greet, stored_name, [session, asking.name, stored_name], **compare.HIDDEN)

@@ -11,10 +11,11 @@ from typing import Any
 import gradio as gr
 
 from arena.errors import ArenaError
+from arena.people import Role
 from arena.training import TrainingDesk
 from ui import render
 from ui.compare import HIDDEN
-from ui.rights import Allowed, this_machine_only
+from ui.rights import Rights
 from ui.training_screen import COLOURS, LEARNT, UNSEEN, Screen, frame, screen
 
 POLL_SECONDS = 2.0
@@ -39,12 +40,12 @@ Updates = list[Any]
 
 @dataclass(frozen=True)
 class TrainingPage:
-    """The page's handlers. `allowed` says who may start and stop; each handler asks it, whatever the browser shows.
+    """The page's handlers. Starting and stopping take an admin; each handler asks `rights`, whatever the browser shows.
     Each sends what differs from the `shown` screen only: a plot or a fold that is sent again loses its reader's place.
     """
 
     desk: TrainingDesk
-    allowed: Allowed
+    rights: Rights
 
     def look(self, shown: Screen | None, request: gr.Request) -> Updates:
         """On load, on opening the tab and while a run is alive. A notice stays until the next button."""
@@ -61,7 +62,7 @@ class TrainingPage:
 
     def _act(self, action: Callable[[], None], shown: Screen | None, request: gr.Request) -> Updates:
         notice = ""
-        if self.allowed(request):
+        if self.rights.may(request, Role.ADMIN):
             try:
                 action()
             except ArenaError as error:
@@ -70,7 +71,8 @@ class TrainingPage:
 
     def _painted(self, shown: Screen | None, request: gr.Request, notice: str = "") -> Updates:
         try:
-            now = replace(screen(self.desk.state(), self.allowed(request)), notice=notice)
+            self.rights.require(request, self.rights.looking)
+            now = replace(screen(self.desk.state(), self.rights.may(request, Role.ADMIN)), notice=notice)
         except ArenaError as error:
             now = Screen(notice=render.notice_html(str(error)))
         return updates(now, shown)
@@ -147,10 +149,10 @@ def wire(
     layout: Layout,
     tab: gr.Tab,
     demo: gr.Blocks,
-    allowed: Allowed | None = None,
+    rights: Rights,
 ) -> None:
-    """Connect the components with the handlers. Without `allowed`: whoever sits at this machine."""
-    page = TrainingPage(desk, allowed or this_machine_only(demo))
+    """Connect the components with the handlers."""
+    page = TrainingPage(desk, rights)
     for happening in (demo.load, tab.select, layout.timer.tick):
         happening(page.look, layout.shown, layout.outputs, **HIDDEN)
     layout.start.click(page.start, layout.shown, layout.outputs, **HIDDEN)

@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 
 import ui
 from arena.contestant import StopSignal
+from arena.elsewhere import Keeper
 from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Token, Working
 from arena.knowledge import KnowledgeDesk
 from arena.loading import State
+from arena.ports import Exports, History
 from arena.question import Question
 from arena.runner import Runner
 from arena.standings import Standings
@@ -83,12 +85,18 @@ class Scripted:
 
 
 def main(
-    port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, standings: Standings | None = None
+    port: int,
+    loading_seconds: float,
+    shelf: KnowledgeDesk | None = None,
+    history: History | None = None,
+    keeper: Keeper | None = None,
+    exports: Exports | None = None,
+    standings: Standings | None = None,
 ) -> None:
     """Serve until killed."""
     names = ("fine-tuned", "rag", "base")
     runner = Runner({name: Scripted(name, retrieves=name == "rag") for name in names})
-    history = FakeHistory()
+    history = history or FakeHistory()
     ready_at = time.monotonic() + loading_seconds
 
     def status() -> dict[str, State]:
@@ -103,6 +111,7 @@ def main(
         code_version="test",
         generator="RAG answers are written by a script.",
         upload_megabytes=1,
+        keeper=keeper,
     )
     losses = tuple((step, 3.0 / step**0.4) for step in range(10, 410, 10))
     trained = RunState(
@@ -115,8 +124,9 @@ def main(
         log_tail="step 400 of 777, loss 0.273, about 21 min left",
         exit_code=0,
     )
-    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf or FakeShelf(KNOWN, seconds=1.0), standings)
-    ui.launch(pages, settings, port=port, block=False)
+    shelf = shelf or FakeShelf(KNOWN, seconds=1.0)
+    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf, standings=standings, exports=exports)
+    ui.launch(pages, settings, port=port, block=False, exports=exports)
     threading.Event().wait()
 
 

@@ -20,8 +20,14 @@ PASSAGES = tuple(Passage("guide.pdf", f"page {n}", "Two years.", 0.5, ("Two year
 
 
 @pytest.fixture
+def history(kept: DatabaseHistory) -> DatabaseHistory:
+    """In each kind of database."""
+    return kept
+
+
+@pytest.fixture
 def source(history: DatabaseHistory) -> DatabaseJudgements:
-    return DatabaseJudgements(history)
+    return DatabaseJudgements(history.database)
 
 
 def saved(history: DatabaseHistory, **changes: Any) -> Comparison:

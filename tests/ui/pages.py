@@ -7,9 +7,11 @@ from typing import Any
 
 from arena.comparison import Choice
 from arena.events import Failed, Finished, Passage, Retrieved, Token, Working
+from arena.people import Person, Role
 from arena.runner import Runner
 from tests.fakes import FakeContestant, FakeHistory, Step
 from ui.compare import Compare
+from ui.rights import Rights
 from ui.session import Session
 from ui.settings import Settings
 
@@ -17,6 +19,11 @@ PASSAGE = Passage("manual.pdf", "page 3", "The pump draws 11 watts.", 0.83, ("Th
 TUNED = [Working(), Token("tuned says "), Token("eleven"), Finished(10, 2)]
 RAG = [Working("searching"), Retrieved((PASSAGE,)), Token("found says "), Token("eleven [1]"), Finished(99, 2)]
 FAILING: list[Step] = [Working(), Token("half"), Failed("The generator broke: ask again.")]
+
+
+def everybody_is(role: Role | None, **rights: Any) -> Rights:
+    """Nobody signed in, and all have this role."""
+    return Rights(lambda request: Person(role=role), **rights)
 
 
 class Request:

@@ -8,10 +8,13 @@ import gradio as gr
 import pytest
 
 from arena.knowledge import Added, Chosen, Chunk, Document, Found, Indexing, Limits, Ranked
+from arena.people import Role
 from tests.fakes import FakeShelf
+from tests.ui.pages import everybody_is
 from tests.ui.test_render import EVIL, SHOWN
 from ui import knowledge, knowledge_screen, knowledge_view
 from ui.knowledge import KnowledgePage, Screen
+from ui.rights import open_to_all
 from ui.uploads import Uploads
 
 REQUEST: Any = object()
@@ -19,7 +22,7 @@ TEXTS = {"lamps.md": "The lamp weighs 4 kilograms.", "works.md": "The works stan
 
 
 def page(shelf: FakeShelf, allowed: bool = True) -> KnowledgePage:
-    return KnowledgePage(shelf, lambda request: allowed)
+    return KnowledgePage(shelf, everybody_is(Role.ADMIN if allowed else Role.VISITOR))
 
 
 def looked(shelf: FakeShelf, allowed: bool = True) -> Screen:
@@ -68,7 +71,7 @@ def test_who_is_not_allowed_changes_and_opens_nothing(tmp_path: Path) -> None:
     assert pressed.ask_to_delete("lamps.md", shown, REQUEST) == knowledge.SKIPPED_PANEL
     pressed.delete("lamps.md", shown, REQUEST)
     assert shelf.texts == TEXTS and shelf.calls == []
-    assert "lamps.md" in pressed.search("lamp")
+    assert "lamps.md" in pressed.search("lamp", REQUEST)
 
 
 def test_an_upload_is_added_told_and_indexed_in_the_background(tmp_path: Path) -> None:
@@ -126,7 +129,7 @@ def test_deleting_asks_first_and_closes_the_document() -> None:
     assert "lamps.md" in shelf.texts
     chosen, text, *_ = page(shelf).delete("lamps.md", shown, REQUEST)
     assert (chosen, text) == ("", "") and list(shelf.texts) == ["works.md"]
-    assert "lamps.md" not in page(shelf).search("lamp")
+    assert "lamps.md" not in page(shelf).search("lamp", REQUEST)
 
 
 def test_when_indexing_ends_the_opened_document_is_shown_anew_and_still_asks() -> None:
@@ -150,7 +153,7 @@ def test_deleting_what_is_in_an_archive_says_what_else_goes() -> None:
 def test_a_shelf_in_trouble_is_reported() -> None:
     shelf = FakeShelf(TEXTS, trouble="The documents cannot be read: chmod u+r.")
     assert "cannot be read" in looked(shelf).notice
-    assert "cannot be read" in page(shelf).search("lamp")
+    assert "cannot be read" in page(shelf).search("lamp", REQUEST)
     assert "cannot be read" in page(shelf).rebuild(None, REQUEST)[0].notice
 
 
@@ -159,8 +162,8 @@ def test_empty_places_have_a_way_out() -> None:
     shelf.skipped = {}
     assert "add the first ones above" in looked(shelf).listed
     assert "whoever runs the app" in looked(shelf, allowed=False).listed
-    assert "add documents first" in page(shelf).search("lamp")
-    assert "Type what to search for" in page(shelf).search("  ")
+    assert "add documents first" in page(shelf).search("lamp", REQUEST)
+    assert "Type what to search for" in page(shelf).search("  ", REQUEST)
     assert "empty the box" in page(FakeShelf(TEXTS)).find("zebra", looked(FakeShelf(TEXTS)), REQUEST)[0].listed
 
 
@@ -172,11 +175,13 @@ def test_long_lists_are_cut_and_narrowed_down() -> None:
 
 
 def test_a_search_shows_the_three_scores_and_the_chosen_sentences() -> None:
-    shown = page(FakeShelf(TEXTS)).search("the lamp")
+    shown = page(FakeShelf(TEXTS)).search("the lamp", REQUEST)
     for part in (">0.500<", ">3.250<", ">1.000<", 'class="number">BM25</th>', "score 1.00"):
         assert part in shown
     assert "would be shown these, chosen by the judge" in shown
-    assert "would not be asked: the best, by the judge, is under 0.40" in page(FakeShelf(TEXTS)).search("x y z")
+    assert "would not be asked: the best, by the judge, is under 0.40" in page(FakeShelf(TEXTS)).search(
+        "x y z", REQUEST
+    )
 
 
 def test_whatever_comes_from_outside_is_escaped() -> None:
@@ -200,7 +205,7 @@ def test_whatever_comes_from_outside_is_escaped() -> None:
 def test_the_page_can_be_laid_out_and_wired() -> None:
     with gr.Blocks() as demo, gr.Tabs(), gr.Tab("Knowledge") as tab:
         layout = knowledge_view.lay_out()
-        knowledge.wire(FakeShelf(TEXTS), layout, tab, demo)
+        knowledge.wire(FakeShelf(TEXTS), layout, tab, open_to_all(demo))
     assert all(handler.api_visibility == "private" for handler in demo.fns.values())
     values = page(FakeShelf(TEXTS)).look("", None, REQUEST)
     assert len(values) == len(layout.outputs) + len(layout.panel)

@@ -7,10 +7,13 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from arena.people import Role
 from arena.training import RunState
 from tests.fakes import FakeDesk
+from tests.ui.pages import everybody_is
 from tests.ui.test_render import EVIL, SHOWN
 from ui import training, training_screen
+from ui.rights import open_to_all
 from ui.training import TrainingPage
 from ui.training_screen import COLOURS, LEARNT, UNSEEN, Screen, duration, frame, screen, state_html
 
@@ -40,7 +43,7 @@ REQUEST: Any = Request(host="localhost:7860")
 
 
 def page(desk: FakeDesk, allowed: bool = True) -> TrainingPage:
-    return TrainingPage(desk, lambda request: allowed)
+    return TrainingPage(desk, everybody_is(Role.ADMIN if allowed else Role.VISITOR))
 
 
 def buttons(now: Screen) -> tuple[bool, bool, bool]:
@@ -189,7 +192,7 @@ def test_the_timer_runs_only_while_a_run_is_alive() -> None:
 def test_the_page_can_be_laid_out_and_wired() -> None:
     with gr.Blocks() as demo, gr.Tabs(), gr.Tab("Training") as tab:
         layout = training.lay_out()
-        training.wire(FakeDesk(RunState()), layout, tab, demo)
+        training.wire(FakeDesk(RunState()), layout, tab, demo, open_to_all(demo))
     outputs = {tuple(output._id for output in handler.outputs) for handler in demo.fns.values()}
     assert outputs == {tuple(output._id for output in layout.outputs)}
     assert len(page(FakeDesk(RunState())).look(None, REQUEST)) == len(layout.outputs)
