@@ -1,7 +1,6 @@
 """The entry point: the command line. No arguments: serve. What is served is built in wiring.py."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,17 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import typer
 
 from arena.answer import Answer
-from arena.errors import ArenaError
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
 from arena.workspace import Workspace, create_workspace, open_workspace
+from commands.people import gate, user
+from commands.said import said
 from wiring import Parts
 
 ROOT = Path(__file__).parent
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
+cli.add_typer(user, name="user")
 WORKSPACE = typer.Option(Path("demo"), "--workspace", help="The workspace folder.")
 
 
@@ -42,15 +43,6 @@ def database(workspace: Workspace) -> Any:
     return open_history(workspace.settings.get("database") or workspace.path / DATABASE_FILE)
 
 
-def said(action: Callable[[], None]) -> None:
-    """The one place where errors meant for people are caught."""
-    try:
-        action()
-    except ArenaError as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from None
-
-
 @cli.callback()
 def serve(
     context: typer.Context,
@@ -70,6 +62,7 @@ def run_server(path: Path, host: str, port: int) -> None:
     check_port(host, port)
     workspace = open_workspace(path)
     history = database(workspace)
+    entrance = gate(workspace)
     parts = Parts(workspace)
     from arena.loading import State
 
@@ -90,11 +83,15 @@ def run_server(path: Path, host: str, port: int) -> None:
         code_version=code_version(),
         generator=f"RAG answers are written by {generator}.{judge}",
         upload_megabytes=parts.rag_settings.max_file_megabytes,
+        prompts_per_minute=entrance.settings.prompts_per_minute,
+        votes_per_minute=entrance.settings.votes_per_minute,
     )
     from finetune.desk import Desk
 
-    pages = ui.build(parts.runner(), history, settings, Desk(workspace.path), parts.knowledge())
-    ui.launch(pages, settings, host, port, ready=parts.start)
+    rights, people = entrance.rights, entrance.people
+    desk, shelf = Desk(workspace.path), parts.knowledge()
+    pages = ui.build(parts.runner(), history, settings, desk, shelf, rights=rights, people=people)
+    ui.launch(pages, settings, host, port, ready=parts.start, rights=rights, doors=entrance.routes)
 
 
 @cli.command()

@@ -110,7 +110,7 @@ class DatabasePeople:
         now = self._now()
         row = {"token_hash": _hash(token), "person": key, "made_at": now, "ends_at": now + self.lasts}
         with self._writing() as connection:
-            if connection.scalar(known) != hashed:  # changed or removed meanwhile
+            if connection.scalar(known.with_for_update()) != hashed:  # changed or removed meanwhile
                 raise NotAllowed(WRONG)
             connection.execute(sa.delete(tables.sign_in).where(_SIGN_IN.ends_at <= now))
             connection.execute(sa.insert(tables.sign_in), row)
@@ -161,6 +161,7 @@ def _known(connection: sa.Connection, name: str) -> Person:
 
 
 def _keep_an_admin(connection: sa.Connection, person: Person) -> None:
-    admins = sa.select(sa.func.count()).select_from(tables.person).where(_PERSON.role == Role.ADMIN.value)
-    if person.role is Role.ADMIN and connection.scalar(admins) == 1:
+    # Locked, where the database does not lock as a whole: two who go at once would each see the other stay.
+    admins = sa.select(_PERSON.key).where(_PERSON.role == Role.ADMIN.value).order_by(_PERSON.key).with_for_update()
+    if person.role is Role.ADMIN and len(connection.scalars(admins).all()) == 1:
         raise NotAllowed(f"{person.name} is the last admin: make somebody else an admin first.")

@@ -1,17 +1,20 @@
 """The pages put together: heading, state of loading, the tabs, and what happens on load."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from arena.errors import WorkspaceError
 from arena.knowledge import KnowledgeDesk
+from arena.people import People, Role
 from arena.ports import History
 from arena.runner import Runner
 from arena.training import TrainingDesk
-from ui import compare, knowledge, knowledge_view, render, training
+from ui import account, compare, knowledge, knowledge_view, render, training
 from ui import history as history_page
+from ui import people as people_page
+from ui.limits import Limits
 from ui.rights import Rights, open_to_all
 from ui.session import Session
 from ui.settings import Settings
@@ -24,50 +27,77 @@ def build(
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
     rights: Rights | None = None,
+    people: People | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
-    page."""
+    page, without people no People page."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
-    compare_page = compare.Compare(runner, history, settings)
-    stored = history_page.HistoryPage(history, settings)
     demo = gr.Blocks(title="Fine-tuning or RAG?", analytics_enabled=False, delete_cache=(3600, 3600))
     rights = rights or open_to_all(demo)
+    limits = Limits(rights, settings.prompts_per_minute, settings.votes_per_minute)
+    compare_page = compare.Compare(runner, history, settings, rights, limits)
+    stored = history_page.HistoryPage(history, settings, rights)
+    tabs_by_role: list[tuple[gr.Tab, Role]] = []
+
+    def tab_for(role: Role, name: str, id_: str) -> gr.Tab:
+        """A tab that is shown to those whose role it takes; who that is turns out when a page is loaded."""
+        tab = gr.Tab(name, id=id_, elem_id=f"{id_}_tab", visible=not rights.signs_in)
+        tabs_by_role.append((tab, role))
+        return tab
+
     with demo:
         session = gr.State(None, delete_callback=_leave)
         stored_name = gr.BrowserState("", storage_key="arena.annotator", secret="arena.annotator")
+        if rights.hub:
+            gr.LoginButton(size="sm", elem_id="hub", min_width=0)
+        account_line = gr.HTML("", elem_id="account", visible=rights.signs_in and not rights.hub, js_on_load=None)
         gr.HTML(render.title_html(settings), elem_id="title", js_on_load=None)
         status = gr.HTML(render.status_html(settings.status()), elem_id="status", js_on_load=None)
         with gr.Tabs(elem_id="pages") as tabs:
             with gr.Tab("Compare", id="compare", elem_id="compare_tab"):
                 asking = compare.lay_out(runner, settings)
-            with gr.Tab("History", id="history") as history_tab:
+            with tab_for(Role.VISITOR, "History", "history") as history_tab:
                 reading = history_page.lay_out()
             if shelf is not None:
-                with gr.Tab("Knowledge", id="knowledge") as knowledge_tab:
-                    knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, rights)
+                with tab_for(rights.looking, "Knowledge", "knowledge") as knowledge_tab:
+                    knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, rights, limits)
             if desk is not None:
-                with gr.Tab("Training", id="training") as training_tab:
+                with tab_for(rights.looking, "Training", "training") as training_tab:
                     training.wire(desk, training.lay_out(), training_tab, demo, rights)
+            if people is not None:
+                with tab_for(Role.ADMIN, "People", "people") as people_tab:
+                    people_page.wire(people, people_page.lay_out(), people_tab, rights)
         gr.HTML(render.footer_html(settings), elem_id="about", js_on_load=None)
         timer = gr.Timer(2.0)
         compare.wire(compare_page, asking, session, stored_name)
         history_page.wire(stored, reading, history_tab)
         timer.tick(compare_page.status, None, [status, timer], **compare.HIDDEN)
+        if rights.signs_in:
+            demo.load(account.shower(rights), None, account_line, **compare.HIDDEN)
+            shown = [tab for tab, _ in tabs_by_role]
+            demo.load(account.tabs_shower(rights, tabs_by_role), None, shown, **compare.HIDDEN)
         demo.load(compare_page.greet, stored_name, [session, asking.name, stored_name], **compare.HIDDEN)
         demo.load(compare_page.status, None, [status, timer], **compare.HIDDEN)
-        demo.load(_follow_permalink(stored), None, [tabs, reading.recent, *reading.opened], **compare.HIDDEN)
+        pages = {tab.id: role for tab, role in tabs_by_role}
+        demo.load(
+            _follow_address(stored, rights, pages), None, [tabs, reading.recent, *reading.opened], **compare.HIDDEN
+        )
     return demo
 
 
-def _follow_permalink(page: history_page.HistoryPage) -> Callable[[gr.Request], list[Any]]:
+def _follow_address(
+    page: history_page.HistoryPage, rights: Rights, pages: Mapping[Any, Role]
+) -> Callable[[gr.Request], list[Any]]:
     def follow(request: gr.Request) -> list[Any]:
-        """Open what `?comparison=` names, on the History tab."""
-        comparison_id = dict(request.query_params).get("comparison", "") if request else ""
+        """Open what `?comparison=` names, on the History tab, else the tab that `?tab=` names."""
+        query = dict(request.query_params) if request else {}
+        comparison_id, named = query.get("comparison", ""), query.get("tab", "")
         if not comparison_id:
-            return [gr.skip() for _ in range(11)]
-        return [gr.Tabs(selected="history"), page.find(""), *page.open(comparison_id)]
+            known = named in pages and rights.may(request, pages[named])
+            return [gr.Tabs(selected=named) if known else gr.skip(), *[gr.skip() for _ in range(10)]]
+        return [gr.Tabs(selected="history"), page.find("", request), *page.open(comparison_id, request)]
 
     return follow
 

@@ -1,17 +1,19 @@
 """Serves the pages: port, headers, health, and what of Gradio we do not want is switched off."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from arena.people import Role
 from ui.ports import check_port, port_taken
-from ui.rights import Allowed, this_machine_only
+from ui.rights import Allowed, Asked, Rights, open_to_all
 from ui.settings import Settings
 from ui.theme import theme
 
@@ -70,7 +72,9 @@ class Guard:
             await send(message)
 
         _, _, call = str(scope.get("path", "")).partition("/gradio_api/")
-        closed = call.startswith(CLOSED) or call.startswith(UPLOAD) and not self.may_upload(Request(scope))
+        closed = call.startswith(CLOSED)
+        if scope["type"] == "http" and call.startswith(UPLOAD):
+            closed = not await run_in_threadpool(self.may_upload, Request(scope))
         if scope["type"] == "http" and closed:
             await JSONResponse({"detail": "Not found"}, 404)(scope, receive, send_with_headers)
         else:
@@ -99,8 +103,8 @@ def looks() -> dict[str, Any]:
     }
 
 
-def manners(settings: Settings, may_upload: Allowed) -> dict[str, Any]:
-    """What of Gradio is on and what is off."""
+def manners(settings: Settings, may_upload: Allowed, routes: Sequence[Route] = ()) -> dict[str, Any]:
+    """What of Gradio is on and what is off. `routes`: pages beside Gradio's."""
     return {
         "prevent_thread_lock": True,
         "quiet": True,
@@ -118,7 +122,7 @@ def manners(settings: Settings, may_upload: Allowed) -> dict[str, Any]:
             "docs_url": None,
             "redoc_url": None,
             "middleware": [Middleware(Guard, may_upload=may_upload)],
-            "routes": [Route("/healthz", health(settings))],
+            "routes": [Route("/healthz", health(settings)), *routes],
         },
     }
 
@@ -129,24 +133,30 @@ def launch(
     host: str = "127.0.0.1",
     port: int = 7860,
     *,
-    auth: Any = None,
+    rights: Rights | None = None,
+    doors: Sequence[Route] = (),
     root_path: str | None = None,
     ready: Callable[[], object] | None = None,
     block: bool = True,
 ) -> None:
     """Serve and print the address; with `block`, until the process is interrupted.
 
-    `ready` is called once the page is up: heavy loading that starts there cannot hold the page up.
+    `rights` as in `ui.build`; `doors`: the pages for signing in. `ready` is called once the page is up: heavy loading
+    that starts there cannot hold the page up.
 
     Raises:
         ArenaError: the port is taken or the host is not this machine's.
     """
     check_port(host, port)
     demo.queue(api_open=False, max_size=MAX_WAITING)
-    on_this_machine = this_machine_only(demo)
-    kept = manners(settings, lambda request: settings.upload_megabytes > 0 and on_this_machine(request))
+    rights = rights or open_to_all(demo)
+
+    def may_upload(request: Asked) -> bool:
+        return settings.upload_megabytes > 0 and rights.may(request, Role.ADMIN)
+
+    kept = manners(settings, may_upload, doors)
     try:
-        demo.launch(server_name=host, server_port=port, auth=auth, root_path=root_path, **looks(), **kept)
+        demo.launch(server_name=host, server_port=port, root_path=root_path, **looks(), **kept)
     except OSError as error:
         raise port_taken(host, port) from error
     print(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from arena.loading import State
+from arena.people import PeopleSettings
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ DEFAULT_LABELS: Mapping[str, Label] = {
 class Settings:
     """`left` and `right` are the contestants shown first. `status` is asked for the state of the models, the
     index and the database, by part. `generator` says in a sentence which model writes the RAG answers.
-    `upload_megabytes`: the largest file that may be uploaded; with 0 nobody can leave a file here."""
+    `upload_megabytes`: the largest file that may be uploaded; with 0 nobody can leave a file here.
+    `prompts_per_minute`, `votes_per_minute`: of one person."""
 
     workspace: str
     example_prompts: Sequence[str] = ()
@@ -39,6 +41,8 @@ class Settings:
     code_version: str = ""
     generator: str = ""
     upload_megabytes: int = 0
+    prompts_per_minute: int = PeopleSettings.prompts_per_minute
+    votes_per_minute: int = PeopleSettings.votes_per_minute
 
     def label(self, contestant: str) -> Label:
         """Its label, or its name where nobody wrote one."""

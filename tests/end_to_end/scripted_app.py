@@ -17,9 +17,11 @@ from arena.contestant import StopSignal
 from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Token, Working
 from arena.knowledge import KnowledgeDesk
 from arena.loading import State
+from arena.people import PeopleSettings
 from arena.question import Question
 from arena.runner import Runner
 from arena.training import RunState
+from commands.people import Gate
 from tests.fakes import FakeDesk, FakeHistory, FakeShelf
 
 HOSTILE = (
@@ -39,6 +41,7 @@ PASSAGES = (
         "controllers/service-manual.pdf", "page 3", "<img src=http://beacon.invalid/p.png> Measure the load.", 0.41
     ),
 )
+OPEN = Gate(PeopleSettings())
 KNOWN = {passage.document: passage.text for passage in PASSAGES}
 
 
@@ -81,7 +84,7 @@ class Scripted:
         return words * 6 if "slow" in question.text else words
 
 
-def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) -> None:
+def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, entrance: Gate = OPEN) -> None:
     """Serve until killed."""
     names = ("fine-tuned", "rag", "base")
     runner = Runner({name: Scripted(name, retrieves=name == "rag") for name in names})
@@ -112,8 +115,10 @@ def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) 
         log_tail="step 400 of 777, loss 0.273, about 21 min left",
         exit_code=0,
     )
-    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf or FakeShelf(KNOWN, seconds=1.0))
-    ui.launch(pages, settings, port=port, block=False)
+    shelf = shelf or FakeShelf(KNOWN, seconds=1.0)
+    rights, people = entrance.rights, entrance.people
+    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf, rights=rights, people=people)
+    ui.launch(pages, settings, port=port, block=False, rights=rights, doors=entrance.routes)
     threading.Event().wait()
 
 
