@@ -247,8 +247,7 @@ def wire(desk: KnowledgeDesk, layout: Layout, tab: gr.Tab, rights: Rights, limit
     """Connect the components with the handlers."""
     page = KnowledgePage(desk, rights, limits)
     known = [layout.chosen, layout.shown]
-    for happening in (tab.select, layout.timer.tick):
-        handler = page.look if happening is tab.select else page.watch
+    for happening, handler in ((tab.select, page.look), (layout.timer.tick, page.watch)):
         happening(handler, known, [*layout.outputs, *layout.panel], **HIDDEN)
     layout.find.change(page.find, [layout.find, layout.shown], layout.outputs, trigger_mode="always_last", **HIDDEN)
     layout.add.click(

@@ -80,10 +80,8 @@ def build(
             demo.load(account.tabs_shower(rights, tabs_by_role), None, shown, **compare.HIDDEN)
         demo.load(compare_page.greet, stored_name, [session, asking.name, stored_name], **compare.HIDDEN)
         demo.load(compare_page.status, None, [status, timer], **compare.HIDDEN)
-        pages = {tab.id: role for tab, role in tabs_by_role}
-        demo.load(
-            _follow_address(stored, rights, pages), None, [tabs, reading.recent, *reading.opened], **compare.HIDDEN
-        )
+        follow = _follow_address(stored, rights, {tab.id: role for tab, role in tabs_by_role})
+        demo.load(follow, None, [tabs, reading.recent, *reading.opened], **compare.HIDDEN)
     return demo
 
 

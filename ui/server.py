@@ -39,8 +39,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 
-CLOSED = ("run/", "api/", "call/", "deep_link", "process_recording", "component_server", "proxy=", "vibe")
-"""Gradio's ways to call handlers directly or to save sessions: the pages use none of them."""
+CLOSED = ("run/", "api/", "call/", "deep_link", "process_recording", "component_server", "proxy=", "vibe", "dev/")
+"""Gradio's ways to call handlers directly, to save sessions and to follow source files: the pages use none of them."""
 UPLOAD = "upload"
 """Its way to leave files, which the Knowledge page uses: for those who may add documents."""
 
