@@ -36,6 +36,9 @@ examples = []
 [rag]
 # generator = "reader"   # or "base"
 
+[people]
+# mode = "accounts"       # people sign in; the first start makes an admin
+
 [training]
 # rank = 16               # python -m finetune train --help lists them all
 """

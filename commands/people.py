@@ -70,9 +70,9 @@ def _accounts(workspace: Workspace, settings: PeopleSettings) -> Gate:
 
 
 def _hub(settings: PeopleSettings, environment: Mapping[str, str]) -> Gate:
-    from ui.hub import NEEDED, hub
+    from ui.hub import can_sign_in, hub
 
-    ready = all(environment.get(name) for name in NEEDED)
+    ready = can_sign_in(environment)
     if not ready:
         typer.echo("Nobody can sign in yet: put `hf_oauth: true` into the README's front matter.", err=True)
     elif not settings.admins:

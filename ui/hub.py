@@ -11,9 +11,14 @@ from typing import Any
 from arena.people import PeopleSettings, Person, Role
 from ui.rights import Asked, Rights, from_own_page
 
-NEEDED = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
-"""What a Space whose README says `hf_oauth: true` has in its environment."""
 ORGANISATION = "org:"
+NEEDED = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
+
+
+def can_sign_in(environment: Mapping[str, str]) -> bool:
+    """The Space's README says `hf_oauth: true`. Where Gradio does not see a Space, its button signs everybody in as the
+    owner of this machine's token, so it must not be there."""
+    return environment.get("SYSTEM") == "spaces" and all(environment.get(name) for name in NEEDED)
 
 
 def hub(settings: PeopleSettings, hosts: Collection[str] = (), ready: bool = True) -> Rights:
@@ -46,7 +51,9 @@ def role_of(user: Mapping[str, Any], settings: PeopleSettings) -> Role:
 
 
 def _names(user: Mapping[str, Any]) -> Iterable[str]:
-    yield str(user.get("preferred_username"))
+    own = str(user.get("preferred_username"))
+    if not own.casefold().startswith(ORGANISATION):
+        yield own
     for organisation in user.get("orgs") or ():
         # Who has not done what the organisation demands of its members is none yet.
         owed = any(organisation.get(what) for what in ("pendingSSO", "missingMFA", "securityRestrictions"))

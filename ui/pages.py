@@ -51,8 +51,8 @@ def build(
         session = gr.State(None, delete_callback=_leave)
         stored_name = gr.BrowserState("", storage_key="arena.annotator", secret="arena.annotator")
         if rights.hub:
-            gr.LoginButton(size="sm", elem_id="hub", min_width=0)
-        account_line = gr.HTML("", elem_id="account", visible=rights.signs_in and not rights.hub, js_on_load=None)
+            gr.LoginButton(logout_value="Sign out ({})", size="sm", elem_id="hub", min_width=0)
+        account_line = gr.HTML("", elem_id="account", visible=people is not None, js_on_load=None)
         gr.HTML(render.title_html(settings), elem_id="title", js_on_load=None)
         status = gr.HTML(render.status_html(settings.status()), elem_id="status", js_on_load=None)
         with gr.Tabs(elem_id="pages") as tabs:
@@ -74,8 +74,9 @@ def build(
         compare.wire(compare_page, asking, session, stored_name)
         history_page.wire(stored, reading, history_tab)
         timer.tick(compare_page.status, None, [status, timer], **compare.HIDDEN)
-        if rights.signs_in:
+        if people is not None:
             demo.load(account.shower(rights), None, account_line, **compare.HIDDEN)
+        if rights.signs_in:
             shown = [tab for tab, _ in tabs_by_role]
             demo.load(account.tabs_shower(rights, tabs_by_role), None, shown, **compare.HIDDEN)
         demo.load(compare_page.greet, stored_name, [session, asking.name, stored_name], **compare.HIDDEN)
