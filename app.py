@@ -62,7 +62,7 @@ def run_server(path: Path, host: str, port: int) -> None:
     check_port(host, port)
     workspace = open_workspace(path)
     history = database(workspace)
-    entrance = gate(workspace)
+    entrance = gate(workspace, host)
     parts = Parts(workspace)
     from arena.loading import State
 

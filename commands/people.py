@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from ui.rights import Rights
 
 FIRST = "admin"
+LOCAL = ("127.0.0.1", "localhost", "::1")
+OPEN = (
+    "Nobody signs in: whoever reaches this address may compare, and vote under any name. "
+    '[people] mode = "accounts" in workspace.toml asks who they are.'
+)
 
-user = typer.Typer(no_args_is_help=True, help='Who may sign in, with [people] mode = "accounts" in workspace.toml.')
+user = typer.Typer(no_args_is_help=True, help="Who may sign in, where workspace.toml says that people do.")
 WORKSPACE = typer.Option(Path("demo"), "--workspace", help="The workspace folder.")
 ROLE = typer.Option(Role.ANNOTATOR, help="What the person may do.")
 GENERATE = typer.Option(False, "--generate", help="Make a password, print it once, and have its owner change it.")
@@ -33,9 +38,9 @@ class Gate:
     routes: Sequence[Any] = ()
 
 
-def gate(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> Gate:
-    """The gate of this workspace, on this machine or on the Space that `environment` tells of. At the first start with
-    accounts it makes an admin and prints the password.
+def gate(workspace: Workspace, host: str = "127.0.0.1", environment: Mapping[str, str] = os.environ) -> Gate:
+    """The gate of this workspace, for a server that listens to `host`, on this machine or on the Space that
+    `environment` tells of. At the first start with accounts it makes an admin and prints the password.
 
     Raises:
         WorkspaceError: a setting that means nothing, or not here. StorageError: the database refuses.
@@ -44,7 +49,11 @@ def gate(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> G
     mode = settings.on(space=bool(environment.get("SPACE_ID")))
     if mode is Mode.ACCOUNTS:
         return _accounts(workspace, settings)
-    return _hub(settings, environment) if mode is Mode.HUB else Gate(settings)
+    if mode is Mode.HUB:
+        return _hub(settings, environment)
+    if host not in LOCAL:
+        typer.echo(OPEN, err=True)
+    return Gate(settings)
 
 
 def people_settings(workspace: Workspace) -> PeopleSettings:

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from arena.comparison import MAX_REASON_CHARACTERS, Choice
-from arena.errors import ArenaError
+from arena.errors import ArenaError, NotAllowed
 from arena.people import Role
 from arena.ports import History
 from arena.question import MAX_PROMPT_CHARACTERS
@@ -137,6 +137,7 @@ class Compare:
         """A session, and the name to vote under: the one signed in with, the one used before, or a guest's."""
         session = Session()
         if self.rights.signs_in:
+            session.person = self.rights.name(request, "")
             name = self._name(request, "", session)
             return [session, gr.update(value=name, interactive=False, label="You vote as"), gr.skip()]
         name = stored.strip()[:100] if isinstance(stored, str) else ""
@@ -148,8 +149,17 @@ class Compare:
         return gr.skip() if self.rights.signs_in else name
 
     def _name(self, request: gr.Request, typed: str, session: Session) -> str:
-        """Under which name somebody asks and votes. Who could sign in and did not has one of this page alone."""
-        return self.rights.name(request, typed) or (session.guest if self.rights.signs_in else "")
+        """Under which name somebody asks and votes. Who could sign in and did not has one of this page alone.
+
+        Raises:
+            NotAllowed: the page was opened by somebody who is no longer signed in, or by somebody else.
+        """
+        name = self.rights.name(request, typed)
+        if not self.rights.signs_in:
+            return name
+        if session.person and name != session.person:
+            raise NotAllowed(f"You are no longer signed in as {session.person}: sign in again at the top of the page.")
+        return name or session.guest
 
     def status(self) -> list[Any]:
         """What is loading; stops asking once nothing is."""

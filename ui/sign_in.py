@@ -26,6 +26,8 @@ from ui.sign_in_page import password_html, refused_html, sign_in_html
 MOST_BYTES = 10_000
 """Of a form: three passwords and a name are a tenth of it."""
 MOST_BACK = 1000
+MOST_NAME = 100
+"""Characters of a name by which attempts are remembered; no account's is as long."""
 THREADS = 4
 
 FOREIGN = (
@@ -64,7 +66,7 @@ class Doors:
             return _html(sign_in_html(self.workspace, back, name, str(error)), 401)
         if old := token_of(request):
             self.people.sign_out(old)
-        return self._signed_in(request, token, f"password?{_query(back)}" if person.must_change else _home(back))
+        return self._signed_in(request, token, _with_back("password", back) if person.must_change else _home(back))
 
     def sign_out(self, request: Request, form: Mapping[str, Any]) -> Response:
         try:
@@ -82,7 +84,7 @@ class Doors:
         except ArenaError as error:
             return _html(refused_html(str(error)), 503)
         if person == NOBODY:
-            return RedirectResponse(f"sign-in?{_query(back)}", 303)
+            return RedirectResponse(_with_back("sign-in", back), 303)
         return _html(password_html(person.name, back, person.must_change))
 
     def choose(self, request: Request, form: Mapping[str, Any]) -> Response:
@@ -117,7 +119,7 @@ class Doors:
 
     def _token(self, request: Request, name: str, password: str) -> str:
         """Signs in, unless too much was tried. Raises `NotAllowed`."""
-        key, place = name_key(name), address(request)
+        key, place = name_key(name[:MOST_NAME]), address(request)
         self.attempts.begin(key, place)
         token = self.people.sign_in(name, password)
         self.attempts.right(key, place)
@@ -155,8 +157,8 @@ def _home(back: str) -> str:
     return f"./?{back}" if back else "./"
 
 
-def _query(back: str) -> str:
-    return urlencode({"back": back}) if back else ""
+def _with_back(page: str, back: str) -> str:
+    return f"{page}?{urlencode({'back': back})}" if back else page
 
 
 def _text(given: Mapping[str, Any], name: str) -> str:

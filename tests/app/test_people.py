@@ -77,12 +77,12 @@ def test_where_nobody_signs_in_one_is_told_how_they_would(tmp_path: Path) -> Non
 def test_the_first_start_makes_an_admin_and_prints_the_password_once(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    opened = gate(open_workspace(workspace), {})
+    opened = gate(open_workspace(workspace), environment={})
     password = made(capsys.readouterr().out)
     people = opened.people
     assert people is not None and opened.rights is not None and opened.routes
     assert people.signed_in(people.sign_in("admin", password)) == Person("admin", Role.ADMIN, must_change=True)
-    gate(open_workspace(workspace), {})
+    gate(open_workspace(workspace), environment={})
     assert capsys.readouterr().out == ""
 
 
@@ -99,14 +99,17 @@ def test_no_second_admin_is_made_in_place_of_somebody_of_that_name(
 def test_a_machine_of_ones_own_needs_nobody_and_a_space_its_own_people(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert gate(open_workspace(tmp_path), {}).rights is None
-    not_set_up = gate(open_workspace(tmp_path), {"SPACE_ID": "acme/compare"})
+    assert gate(open_workspace(tmp_path), environment={}).rights is None
+    assert capsys.readouterr().err == ""
+    gate(open_workspace(tmp_path), "0.0.0.0", {})
+    assert "whoever reaches this address may compare, and vote under any name" in capsys.readouterr().err
+    not_set_up = gate(open_workspace(tmp_path), environment={"SPACE_ID": "acme/compare"})
     assert not_set_up.rights is not None and not_set_up.rights.signs_in and not not_set_up.rights.hub
     assert "hf_oauth: true" in capsys.readouterr().err
     environment = dict.fromkeys(NEEDED, "x") | {"SPACE_ID": "acme/compare", "SYSTEM": "spaces"}
-    set_up = gate(open_workspace(tmp_path), environment)
+    set_up = gate(open_workspace(tmp_path), environment=environment)
     assert set_up.rights is not None and set_up.rights.hub
     assert "Nobody is an admin yet" in capsys.readouterr().err
     (tmp_path / "workspace.toml").write_text('[people]\nmode = "hub"\n')
     with pytest.raises(WorkspaceError, match='use "accounts" here'):
-        gate(open_workspace(tmp_path), {})
+        gate(open_workspace(tmp_path), environment={})

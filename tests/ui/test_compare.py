@@ -11,7 +11,7 @@ from arena.events import Failed, Finished, Token, Working
 from arena.people import Role
 from arena.question import Turn
 from tests.fakes import Await, Pause
-from tests.ui.pages import FAILING, RAG, REQUEST, TUNED, Page, everybody_is, signed_in_by_header
+from tests.ui.pages import FAILING, RAG, REQUEST, TUNED, Page, Request, everybody_is, signed_in_by_header
 from ui.history import HistoryPage
 
 BEACON = (
@@ -194,6 +194,21 @@ def test_who_may_nothing_asks_and_votes_nothing() -> None:
     page.ask("Another question")
     assert "This takes a visitor: sign in" in page.now
     assert len(page.history.recent()) == 1 and not page.history.votes(page.history.recent()[0].id)
+
+
+def test_whose_sign_in_has_ended_is_told_and_is_not_taken_for_a_visitor() -> None:
+    page = Page(rights=signed_in_by_header())
+    page.session, shown, _ = page.handlers.greet("typed once", Request("Ada"))  # type: ignore[arg-type]
+    assert shown["value"] == "Ada" and not shown["interactive"]
+    page.ask(user="Ada")
+    for user in ("", "Ben"):
+        page.vote(Choice.LEFT, user=user)
+        assert "no longer signed in as Ada: sign in again" in page.now
+        page.begin(user=user)
+        assert "no longer signed in as Ada" in page.now and not page.session.busy
+    assert page.history.votes(page.history.recent()[0].id) == []
+    page.vote(Choice.LEFT, user="Ada")
+    assert [vote.annotator for vote in page.history.votes(page.history.recent()[0].id)] == ["Ada"]
 
 
 def test_a_person_asks_only_so_often_and_is_told_how_long_to_wait() -> None:

@@ -152,6 +152,7 @@ def test_signing_in_again_ends_the_sign_in_before(house: House) -> None:
 
 
 def test_a_password_that_others_have_seen_is_changed_first(house: House) -> None:
+    assert house.sign_in("Cleo").headers["location"] == "password"
     answer = house.sign_in("Cleo", back="tab=history")
     assert answer.headers["location"] == "password?back=tab%3Dhistory"
     page = house.browser.get("/password?back=tab%3Dhistory")
