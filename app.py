@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -10,19 +9,24 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+import commands.backups
+import commands.people
+import commands.votes
 from arena.answer import Answer
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
-from arena.workspace import Workspace, create_workspace, open_workspace
-from commands.people import gate, user
-from commands.said import said
+from arena.workspace import create_workspace, open_workspace
+from commands.keeping import kept_safe
+from commands.people import gate
+from commands.shared import WORKSPACE, database, said
+from commands.votes import Exporter
 from wiring import Parts
 
 ROOT = Path(__file__).parent
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
-cli.add_typer(user, name="user")
-WORKSPACE = typer.Option(Path("demo"), "--workspace", help="The workspace folder.")
+for group in (commands.backups, commands.people, commands.votes):
+    group.add_to(cli)
 
 
 def code_version() -> str:
@@ -35,12 +39,6 @@ def code_version() -> str:
         return (ROOT / ".git" / reference.removeprefix("ref: ")).read_text().strip()[:12]
     except OSError:
         return "unknown"
-
-
-def database(workspace: Workspace) -> Any:
-    from storage import DATABASE_FILE, open_history
-
-    return open_history(workspace.settings.get("database") or workspace.path / DATABASE_FILE)
 
 
 @cli.callback()
@@ -66,32 +64,40 @@ def run_server(path: Path, host: str, port: int) -> None:
     parts = Parts(workspace)
     from arena.loading import State
 
-    def status() -> dict[str, State]:
-        stored = history.check()
-        return {
-            "models": parts.engine.state,
-            "index": parts.index.state,
-            "database": State("ready" if stored == "ready" else "failed", stored),
-        }
-
     generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
     judge = " The reader adapter judges which sentences it reads." if parts.rag_settings.judge != "none" else ""
-    settings = ui.Settings(
-        workspace=workspace.name,
-        example_prompts=workspace.examples,
-        status=status,
-        code_version=code_version(),
-        generator=f"RAG answers are written by {generator}.{judge}",
-        upload_megabytes=parts.rag_settings.max_file_megabytes,
-        prompts_per_minute=entrance.settings.prompts_per_minute,
-        votes_per_minute=entrance.settings.votes_per_minute,
-    )
-    from finetune.desk import Desk
+    with kept_safe(workspace, history) as keeper:
 
-    rights, people = entrance.rights, entrance.people
-    desk, shelf = Desk(workspace.path), parts.knowledge()
-    pages = ui.build(parts.runner(), history, settings, desk, shelf, rights=rights, people=people)
-    ui.launch(pages, settings, host, port, ready=parts.start, rights=rights, doors=entrance.routes)
+        def status() -> dict[str, State]:
+            stored = history.check()
+            states = {
+                "models": parts.engine.state,
+                "index": parts.index.state,
+                "database": State("ready" if stored == "ready" else "failed", stored),
+            }
+            if stored == "ready":
+                states["votes"] = State("ready", str((keeper or history).kept()))
+            return states
+
+        settings = ui.Settings(
+            workspace=workspace.name,
+            example_prompts=workspace.examples,
+            status=status,
+            code_version=code_version(),
+            generator=f"RAG answers are written by {generator}.{judge}",
+            upload_megabytes=parts.rag_settings.max_file_megabytes,
+            keeper=keeper,
+            prompts_per_minute=entrance.settings.prompts_per_minute,
+            votes_per_minute=entrance.settings.votes_per_minute,
+        )
+        from finetune.desk import Desk
+
+        exports = Exporter(workspace, history)
+        rights, people = entrance.rights, entrance.people
+        desk, shelf = Desk(workspace.path), parts.knowledge()
+        pages = ui.build(parts.runner(), history, settings, desk, shelf, rights=rights, people=people, exports=exports)
+        doors = entrance.routes
+        ui.launch(pages, settings, host, port, ready=parts.start, rights=rights, exports=exports, doors=doors)
 
 
 @cli.command()

@@ -10,7 +10,7 @@ import typer
 
 from arena.people import MIN_PASSWORD, Mode, People, PeopleSettings, Role, name_key, new_password
 from arena.workspace import Workspace, open_workspace, settings_from
-from commands.said import said
+from commands.shared import WORKSPACE, address, said
 
 if TYPE_CHECKING:
     from ui.rights import Rights
@@ -23,9 +23,13 @@ OPEN = (
 )
 
 user = typer.Typer(no_args_is_help=True, help="Who may sign in, where workspace.toml says that people do.")
-WORKSPACE = typer.Option(Path("demo"), "--workspace", help="The workspace folder.")
 ROLE = typer.Option(Role.ANNOTATOR, help="What the person may do.")
 GENERATE = typer.Option(False, "--generate", help="Make a password, print it once, and have its owner change it.")
+
+
+def add_to(cli: typer.Typer) -> None:
+    """Give the command line `user`."""
+    cli.add_typer(user, name="user")
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,9 @@ def people_settings(workspace: Workspace) -> PeopleSettings:
 
 def people_of(workspace: Workspace) -> People:
     """Those in the workspace's database."""
-    from storage import DATABASE_FILE, open_people
+    from storage import open_people
 
-    place = workspace.settings.get("database") or workspace.path / DATABASE_FILE
-    return open_people(place, people_settings(workspace).hours)
+    return open_people(address(workspace), people_settings(workspace).hours)
 
 
 def _accounts(workspace: Workspace, settings: PeopleSettings) -> Gate:

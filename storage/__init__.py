@@ -1,13 +1,21 @@
-"""Keeps comparisons, votes and people in one SQLite file, through SQLAlchemy and Alembic.
+"""Keeps comparisons, votes and people in an SQLite file or a PostgreSQL server, through SQLAlchemy and Alembic.
 
 Covers: tables, migrations, the implementation of `arena.ports.History`, errors in words.
 Does not cover: who may vote and what a vote means (arena/), pages (ui/).
 """
 
+from storage.database import Database, open_database
 from storage.history import DatabaseHistory, open_history
 from storage.people import DatabasePeople, open_people
+from storage.place import DATABASE_FILE, chosen
 
-DATABASE_FILE = "arena.sqlite"
-"""The database's name in a workspace, where no other place is set."""
-
-__all__ = ["DATABASE_FILE", "DatabaseHistory", "DatabasePeople", "open_history", "open_people"]
+__all__ = [
+    "DATABASE_FILE",
+    "Database",
+    "DatabaseHistory",
+    "DatabasePeople",
+    "chosen",
+    "open_database",
+    "open_history",
+    "open_people",
+]

@@ -1,13 +1,11 @@
-"""`arena.people.People` on a database file. Neither a password nor a token is in it, only their hashes.
+"""`arena.people.People` on a database. Neither a password nor a token is in it, only their hashes.
 
 Does not cover: how often somebody may try (arena/limits.py), cookies (ui/).
 """
 
 import hashlib
 import secrets
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,9 +14,7 @@ import sqlalchemy as sa
 from arena.errors import NotAllowed
 from arena.people import NOBODY, Person, Role, checked_name, checked_password, name_key, password_form
 from storage import passwords, tables
-from storage.engine import make_engine
-from storage.failures import told
-from storage.history import open_history
+from storage.database import Database, open_database
 from storage.passwords import Cost
 
 WRONG = "This name and this password do not belong together: check both, capitals count in the password."
@@ -28,9 +24,9 @@ _SIGN_IN = tables.sign_in.c
 
 
 def open_people(url_or_path: str | Path, hours: float = 12.0) -> "DatabasePeople":
-    """The people in this database, made or upgraded where needed, as `storage.open_history` does; `hours` as in
+    """The people in this database, made or upgraded where needed (`storage.open_database`); `hours` as in
     `arena.people.PeopleSettings`. Raises `StorageError`."""
-    return DatabasePeople(open_history(url_or_path).path, timedelta(hours=hours))
+    return DatabasePeople(open_database(url_or_path), timedelta(hours=hours))
 
 
 def _now() -> datetime:
@@ -42,16 +38,13 @@ class DatabasePeople:
 
     def __init__(
         self,
-        path: Path,
+        database: Database,
         lasts: timedelta = timedelta(hours=12),
         cost: Cost | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        """`path`: a database that is up to date. `lasts`: how long a sign-in does."""
-        self.path, self.lasts, self.cost, self._now = path, lasts, cost or Cost(), now
-        self._engine = make_engine(path)
-        self._reading = self._engine.execution_options(readonly=True)
-        self._one_writer = threading.Lock()
+        """`lasts`: how long a sign-in does."""
+        self.database, self.lasts, self.cost, self._now = database, lasts, cost or Cost(), now
 
     def add(self, name: str, password: str, role: Role, *, once: bool = False) -> Person:
         name = checked_name(name)
@@ -64,14 +57,14 @@ class DatabasePeople:
             "must_change": once,
             "added_at": self._now(),
         }
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             if taken := _found(connection, name):
                 raise NotAllowed(f"There is somebody of the name {taken.name} already: choose another name.")
             connection.execute(sa.insert(tables.person), row)
         return Person(name, role, once)
 
     def all(self) -> Sequence[Person]:
-        with told(self.path), self._reading.connect() as connection:
+        with self.database.reading() as connection:
             return [_person(row) for row in connection.execute(sa.select(tables.person).order_by(_PERSON.key))]
 
     def change(self, name: str, *, role: Role | None = None, password: str | None = None, once: bool = False) -> Person:
@@ -81,7 +74,7 @@ class DatabasePeople:
         if password is not None:
             values["password_hash"] = self.cost.hashed(checked_password(password, name))
             values["must_change"] = once
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             person = _known(connection, name)
             if role is not None and not role.covers(Role.ADMIN):
                 _keep_an_admin(connection, person)
@@ -92,7 +85,7 @@ class DatabasePeople:
             return _known(connection, name)
 
     def remove(self, name: str) -> None:
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             _keep_an_admin(connection, _known(connection, name))
             # Their sign-ins go with them.
             connection.execute(sa.delete(tables.person).where(_PERSON.key == name_key(name)))
@@ -100,7 +93,7 @@ class DatabasePeople:
     def sign_in(self, name: str, password: str) -> str:
         key = name_key(name)
         known = sa.select(_PERSON.password_hash).where(_PERSON.key == key)
-        with told(self.path), self._reading.connect() as connection:
+        with self.database.reading() as connection:
             hashed = connection.scalar(known)
         # Where there is nobody, the same work: or the time would tell.
         right = passwords.matches(password_form(password), hashed or self.cost.nobodys)
@@ -109,7 +102,7 @@ class DatabasePeople:
         token = secrets.token_urlsafe(32)
         now = self._now()
         row = {"token_hash": _hash(token), "person": key, "made_at": now, "ends_at": now + self.lasts}
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             if connection.scalar(known.with_for_update()) != hashed:  # changed or removed meanwhile
                 raise NotAllowed(WRONG)
             connection.execute(sa.delete(tables.sign_in).where(_SIGN_IN.ends_at <= now))
@@ -124,18 +117,13 @@ class DatabasePeople:
             .join(tables.sign_in, _SIGN_IN.person == _PERSON.key)
             .where(_SIGN_IN.token_hash == _hash(token), _SIGN_IN.ends_at > self._now())
         )
-        with told(self.path), self._reading.connect() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(query).one_or_none()
         return _person(row) if row else NOBODY
 
     def sign_out(self, token: str) -> None:
-        with self._writing() as connection:
+        with self.database.writing() as connection:
             connection.execute(sa.delete(tables.sign_in).where(_SIGN_IN.token_hash == _hash(token)))
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with told(self.path), self._one_writer, self._engine.begin() as connection:
-            yield connection
 
 
 def _hash(token: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena.knowledge import KnowledgeDesk
 from arena.people import People
-from arena.ports import History
+from arena.ports import Exports, History
 from arena.runner import Runner
 from arena.training import TrainingDesk
 from ui import quick_gradio
@@ -33,13 +33,14 @@ def build(
     shelf: KnowledgeDesk | None = None,
     rights: "Rights | None" = None,
     people: People | None = None,
+    exports: Exports | None = None,
 ) -> "Blocks":
     """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`, for
     the People page to `people`. `rights` says who may what; without, nobody signs in (`ui.rights.open_to_all`).
-    Raises `WorkspaceError` when the default sides are not there."""
+    `exports`: what may be downloaded. Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
-    return build_pages(runner, history, settings, desk, shelf, rights, people)
+    return build_pages(runner, history, settings, desk, shelf, rights, people, exports)
 
 
 def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:

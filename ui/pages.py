@@ -8,10 +8,11 @@ import gradio as gr
 from arena.errors import WorkspaceError
 from arena.knowledge import KnowledgeDesk
 from arena.people import People, Role
-from arena.ports import History
+from arena.ports import Exports, History
 from arena.runner import Runner
 from arena.training import TrainingDesk
-from ui import account, compare, knowledge, knowledge_view, render, training
+from ui import account, compare, keeping, knowledge, knowledge_view, render, training
+from ui import exports as downloads
 from ui import history as history_page
 from ui import people as people_page
 from ui.limits import Limits
@@ -28,9 +29,10 @@ def build(
     shelf: KnowledgeDesk | None = None,
     rights: Rights | None = None,
     people: People | None = None,
+    exports: Exports | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
-    page, without people no People page."""
+    page, without people no People page, without exports nothing to download."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
@@ -58,8 +60,11 @@ def build(
         with gr.Tabs(elem_id="pages") as tabs:
             with gr.Tab("Compare", id="compare", elem_id="compare_tab"):
                 asking = compare.lay_out(runner, settings)
+                kept = keeping.lay_out()
             with tab_for(Role.VISITOR, "History", "history") as history_tab:
                 reading = history_page.lay_out()
+                if exports is not None:
+                    downloads.lay_out(exports, rights, history_tab)
             if shelf is not None:
                 with tab_for(rights.looking, "Knowledge", "knowledge") as knowledge_tab:
                     knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, rights, limits)
@@ -72,6 +77,8 @@ def build(
         gr.HTML(render.footer_html(settings), elem_id="about", js_on_load=None)
         timer = gr.Timer(2.0)
         compare.wire(compare_page, asking, session, stored_name)
+        if settings.keeper is not None:
+            keeping.wire(settings.keeper, kept, asking, session)
         history_page.wire(stored, reading, history_tab)
         timer.tick(compare_page.status, None, [status, timer], **compare.HIDDEN)
         if people is not None:

@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from arena.people import Role
+from arena.ports import Exports
+from ui import exports as downloads
 from ui.ports import check_port, port_taken
 from ui.rights import Allowed, Asked, Rights, open_to_all
 from ui.settings import Settings
@@ -134,6 +136,7 @@ def launch(
     port: int = 7860,
     *,
     rights: Rights | None = None,
+    exports: Exports | None = None,
     doors: Sequence[Route] = (),
     root_path: str | None = None,
     ready: Callable[[], object] | None = None,
@@ -141,8 +144,8 @@ def launch(
 ) -> None:
     """Serve and print the address; with `block`, until the process is interrupted.
 
-    `rights` as in `ui.build`; `doors`: the pages for signing in. `ready` is called once the page is up: heavy loading
-    that starts there cannot hold the page up.
+    `rights` and `exports` as in `ui.build`; `doors`: the pages for signing in. `ready` is called once the page is up:
+    heavy loading that starts there cannot hold the page up.
 
     Raises:
         ArenaError: the port is taken or the host is not this machine's.
@@ -150,11 +153,12 @@ def launch(
     check_port(host, port)
     demo.queue(api_open=False, max_size=MAX_WAITING)
     rights = rights or open_to_all(demo)
+    routes = [*doors, *(downloads.routes(exports, rights) if exports is not None else ())]
 
     def may_upload(request: Asked) -> bool:
         return settings.upload_megabytes > 0 and rights.may(request, Role.ADMIN)
 
-    kept = manners(settings, may_upload, doors)
+    kept = manners(settings, may_upload, routes)
     try:
         demo.launch(server_name=host, server_port=port, root_path=root_path, **looks(), **kept)
     except OSError as error:

@@ -11,7 +11,7 @@ from arena.errors import WorkspaceError
 from arena.people import Person, Role
 from arena.workspace import open_workspace
 from commands.people import first_admin, gate, people_of
-from tests.storage.test_people import CHEAP, OTHER, PASSWORD
+from tests.storage.examples import CHEAP, OTHER, PASSWORD
 from ui.hub import NEEDED
 
 PASSWORDS = f"{PASSWORD}\n{PASSWORD}\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 from arena.people import Role
 from arena.workspace import open_workspace
 from commands.people import gate
-from storage import DATABASE_FILE, DatabasePeople, open_history
+from storage import DATABASE_FILE
 from tests.end_to_end.scripted_app import main
-from tests.storage.test_people import CHEAP, PASSWORD
+from tests.storage.examples import PASSWORD, people_in
 
 PEOPLE = {"Ada": Role.ADMIN, "Ben": Role.ANNOTATOR, "Cleo": Role.ANNOTATOR}
 
@@ -20,7 +20,7 @@ def prepare(folder: Path, more: str = "") -> Path:
     """A workspace with these people. `more`: lines of its [people]."""
     folder.mkdir(exist_ok=True)
     (folder / "workspace.toml").write_text(f'[people]\nmode = "accounts"\n{more}', encoding="utf-8")
-    people = DatabasePeople(open_history(folder / DATABASE_FILE).path, cost=CHEAP)
+    people = people_in(folder / DATABASE_FILE)
     for name, role in PEOPLE.items():
         people.add(name, PASSWORD, role, once=name == "Cleo")
     return folder

@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 
 import ui
 from arena.contestant import StopSignal
+from arena.elsewhere import Keeper
 from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Token, Working
 from arena.knowledge import KnowledgeDesk
 from arena.loading import State
 from arena.people import PeopleSettings
+from arena.ports import Exports, History
 from arena.question import Question
 from arena.runner import Runner
 from arena.training import RunState
@@ -84,11 +86,19 @@ class Scripted:
         return words * 6 if "slow" in question.text else words
 
 
-def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, entrance: Gate = OPEN) -> None:
+def main(
+    port: int,
+    loading_seconds: float,
+    shelf: KnowledgeDesk | None = None,
+    history: History | None = None,
+    keeper: Keeper | None = None,
+    exports: Exports | None = None,
+    entrance: Gate = OPEN,
+) -> None:
     """Serve until killed."""
     names = ("fine-tuned", "rag", "base")
     runner = Runner({name: Scripted(name, retrieves=name == "rag") for name in names})
-    history = FakeHistory()
+    history = history or FakeHistory()
     ready_at = time.monotonic() + loading_seconds
 
     def status() -> dict[str, State]:
@@ -103,6 +113,7 @@ def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, 
         code_version="test",
         generator="RAG answers are written by a script.",
         upload_megabytes=1,
+        keeper=keeper,
     )
     losses = tuple((step, 3.0 / step**0.4) for step in range(10, 410, 10))
     trained = RunState(
@@ -117,8 +128,8 @@ def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, 
     )
     shelf = shelf or FakeShelf(KNOWN, seconds=1.0)
     rights, people = entrance.rights, entrance.people
-    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf, rights=rights, people=people)
-    ui.launch(pages, settings, port=port, block=False, rights=rights, doors=entrance.routes)
+    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf, rights=rights, people=people, exports=exports)
+    ui.launch(pages, settings, port=port, block=False, rights=rights, exports=exports, doors=entrance.routes)
     threading.Event().wait()
 
 

@@ -11,12 +11,9 @@ import pytest
 
 from arena.errors import NotAllowed, StorageError
 from arena.people import NOBODY, Person, Role
-from storage import DatabasePeople, open_history, open_people, passwords
+from storage import DatabasePeople, open_people, passwords
 from storage.passwords import Cost
-
-CHEAP = Cost(passes=1, memory=64, lanes=1)
-PASSWORD = "three wet green boots"
-OTHER = "seven dry blue hats"
+from tests.storage.examples import CHEAP, OTHER, PASSWORD, people_in
 
 
 class Calendar:
@@ -35,14 +32,14 @@ def calendar() -> Calendar:
 @pytest.fixture(scope="module")
 def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made once; each test has a copy."""
-    path = open_history(tmp_path_factory.mktemp("inhabited") / "arena.sqlite").path
-    DatabasePeople(path, cost=CHEAP).add("Ada", PASSWORD, Role.ADMIN)
+    path = tmp_path_factory.mktemp("inhabited") / "arena.sqlite"
+    people_in(path).add("Ada", PASSWORD, Role.ADMIN)
     return path
 
 
 @pytest.fixture
 def people(inhabited: Path, path: Path, calendar: Calendar) -> DatabasePeople:
-    return DatabasePeople(Path(shutil.copy(inhabited, path)), timedelta(hours=12), CHEAP, calendar)
+    return people_in(Path(shutil.copy(inhabited, path)), now=calendar)
 
 
 def test_who_signs_in_is_known_by_the_token(people: DatabasePeople) -> None:
@@ -93,7 +90,7 @@ def test_a_sign_in_ends_after_its_hours(people: DatabasePeople, calendar: Calend
     calendar.now += timedelta(minutes=1)
     assert people.signed_in(token) == NOBODY
     people.sign_in("Ada", PASSWORD)
-    with people._engine.connect() as connection:
+    with people.database.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM sign_in").scalar() == 1  # the ended one is gone
 
 
@@ -152,7 +149,7 @@ def test_two_admins_who_demote_each_other_leave_one(people: DatabasePeople) -> N
 
     def demote(name: str) -> None:
         start.wait()
-        DatabasePeople(people.path, cost=CHEAP).change(name, role=Role.VISITOR)
+        people_in(people.database.path).change(name, role=Role.VISITOR)
 
     with ThreadPoolExecutor(2) as pool:
         failures = [done.exception() for done in [pool.submit(demote, name) for name in ("Ada", "Ben")]]
@@ -177,7 +174,7 @@ def test_a_short_password_is_refused_and_changes_nothing(people: DatabasePeople)
 
 def test_the_file_holds_neither_passwords_nor_tokens(people: DatabasePeople) -> None:
     token = people.sign_in("Ada", PASSWORD)
-    kept = people.path.read_bytes()
+    kept = people.database.path.read_bytes()
     assert b"Ada" in kept and token.encode() not in kept and PASSWORD.encode() not in kept
 
 
@@ -193,7 +190,7 @@ def test_the_same_password_never_looks_the_same() -> None:
 
 
 def test_people_are_kept(people: DatabasePeople) -> None:
-    assert open_people(people.path).all() == [Person("Ada", Role.ADMIN)]
+    assert open_people(people.database.path).all() == [Person("Ada", Role.ADMIN)]
 
 
 def test_a_file_that_is_gone_is_said_in_words(people: DatabasePeople, path: Path) -> None:

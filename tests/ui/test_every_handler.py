@@ -22,17 +22,15 @@ from arena.comparison import Choice, Comparison, Vote
 from arena.people import PeopleSettings, Role
 from arena.runner import Runner
 from arena.training import RunState
-from storage import DatabasePeople, open_history
 from tests.end_to_end.conftest import free_port
 from tests.fakes import FakeContestant, FakeDesk, FakeHistory, FakeShelf
-from tests.storage.test_people import CHEAP
+from tests.storage.examples import PASSWORD, people_in
 from ui.accounts import COOKIE, accounts
 from ui.sign_in import Doors
 
 SECRET = "heliotrope"
 WORDS = "Is it"
 """What is typed everywhere: a name, and a part of the stored question."""
-PASSWORD = "three wet green boots"
 
 FOR_VISITORS = {
     "Compare.greet": "a new page's state",
@@ -70,7 +68,7 @@ class Served:
     settings: PeopleSettings = field(default_factory=PeopleSettings)
 
     def __post_init__(self) -> None:
-        self.people = DatabasePeople(open_history(self.folder / "arena.sqlite").path, cost=CHEAP)
+        self.people = people_in(self.folder / "arena.sqlite")
         for name, role in (("Ada", Role.ADMIN), ("Ben", Role.ANNOTATOR), (SECRET, Role.VISITOR)):
             self.people.add(name, PASSWORD, role)
         self.contestants = {name: FakeContestant(name) for name in ("fine-tuned", "rag")}

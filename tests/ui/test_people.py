@@ -10,8 +10,8 @@ import gradio as gr
 import pytest
 
 from arena.people import Person, Role
-from storage import DatabasePeople, open_history
-from tests.storage.test_people import CHEAP, PASSWORD
+from storage import DatabasePeople
+from tests.storage.examples import PASSWORD, people_in
 from tests.ui.pages import REQUEST, everybody_is
 from tests.ui.test_render import EVIL
 from ui.people import PeoplePage, list_html
@@ -20,14 +20,14 @@ from ui.people import PeoplePage, list_html
 @pytest.fixture(scope="module")
 def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made once; each test has a copy."""
-    path = open_history(tmp_path_factory.mktemp("inhabited") / "arena.sqlite").path
-    DatabasePeople(path, cost=CHEAP).add("Ada", PASSWORD, Role.ADMIN)
+    path = tmp_path_factory.mktemp("inhabited") / "arena.sqlite"
+    people_in(path).add("Ada", PASSWORD, Role.ADMIN)
     return path
 
 
 @pytest.fixture
 def people(inhabited: Path, tmp_path: Path) -> DatabasePeople:
-    return DatabasePeople(Path(shutil.copy(inhabited, tmp_path / "arena.sqlite")), cost=CHEAP)
+    return people_in(Path(shutil.copy(inhabited, tmp_path / "arena.sqlite")))
 
 
 def page(people: DatabasePeople, role: Role | None = Role.ADMIN) -> PeoplePage:

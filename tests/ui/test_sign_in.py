@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 from arena.errors import StorageError
 from arena.limits import Attempts
 from arena.people import NOBODY, PeopleSettings, Person, Role
-from storage import DatabasePeople, open_history
-from tests.storage.test_people import CHEAP, OTHER, PASSWORD
+from tests.storage.examples import OTHER, PASSWORD, people_in
 from ui.accounts import COOKIE, accounts
 from ui.sign_in import Doors, back_of
 
@@ -25,7 +24,7 @@ class House:
     password."""
 
     def __init__(self, database: Path, site: str = SITE) -> None:
-        self.people = DatabasePeople(database, cost=CHEAP)
+        self.people = people_in(database)
         self.now = 0.0
         doors = Doors(self.people, "<b>Fernlight</b>", 12, Attempts(lambda: self.now))
         self.app = Starlette(routes=doors.routes())
@@ -44,8 +43,8 @@ class House:
 @pytest.fixture(scope="module")
 def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made once; each test has a copy."""
-    path = open_history(tmp_path_factory.mktemp("inhabited") / "arena.sqlite").path
-    people = DatabasePeople(path, cost=CHEAP)
+    path = tmp_path_factory.mktemp("inhabited") / "arena.sqlite"
+    people = people_in(path)
     people.add("Ada", PASSWORD, Role.ADMIN)
     people.add("Cleo", PASSWORD, Role.ANNOTATOR, once=True)
     return path
