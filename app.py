@@ -10,12 +10,14 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import typer
 
 import commands.backups
+import commands.people
 import commands.votes
 from arena.answer import Answer
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
 from arena.workspace import create_workspace, open_workspace
 from commands.keeping import kept_safe
+from commands.people import gate
 from commands.results import register, standings_of
 from commands.shared import WORKSPACE, database, said
 from commands.votes import Exporter
@@ -24,7 +26,7 @@ from wiring import Parts
 ROOT = Path(__file__).parent
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
-for group in (commands.backups, commands.votes):
+for group in (commands.backups, commands.people, commands.votes):
     group.add_to(cli)
 
 
@@ -59,6 +61,7 @@ def run_server(path: Path, host: str, port: int) -> None:
     check_port(host, port)
     workspace = open_workspace(path)
     history = database(workspace)
+    entrance = gate(workspace, host)
     parts = Parts(workspace)
     from arena.loading import State
 
@@ -85,18 +88,32 @@ def run_server(path: Path, host: str, port: int) -> None:
             generator=f"RAG answers are written by {generator}.{judge}",
             upload_megabytes=parts.rag_settings.max_file_megabytes,
             keeper=keeper,
+            prompts_per_minute=entrance.settings.prompts_per_minute,
+            votes_per_minute=entrance.settings.votes_per_minute,
         )
         from finetune.desk import Desk
 
         exports = Exporter(workspace, history)
-        desk, shelf, standings = Desk(workspace.path), parts.knowledge(), standings_of(history)
-        pages = ui.build(parts.runner(), history, settings, desk, shelf, standings=standings, exports=exports)
+        rights, people = entrance.rights, entrance.people
+        standings = standings_of(history)
+        pages = ui.build(
+            parts.runner(),
+            history,
+            settings,
+            Desk(workspace.path),
+            parts.knowledge(),
+            rights=rights,
+            people=people,
+            standings=standings,
+            exports=exports,
+        )
 
         def ready() -> None:
             parts.start()
             standings.warm(after=parts.index.wait)
 
-        ui.launch(pages, settings, host, port, ready=ready, exports=exports)
+        doors = entrance.routes
+        ui.launch(pages, settings, host, port, ready=ready, rights=rights, exports=exports, doors=doors)
 
 
 @cli.command()

@@ -18,6 +18,7 @@ TABLES = {
     "examples",
     "rag",
     "hybrid",
+    "people",
     "generation",
     "adapters",
     "training",
@@ -36,6 +37,9 @@ examples = []
 
 [rag]
 # generator = "reader"   # or "base"
+
+[people]
+# mode = "accounts"       # people sign in; the first start makes an admin
 
 [training]
 # rank = 16               # python -m finetune train --help lists them all
@@ -111,17 +115,21 @@ def settings_from(kind: type[Settings], table: str, values: Mapping[str, Any]) -
     """A settings dataclass from a table of workspace.toml; what is not named keeps its default.
 
     Raises:
-        WorkspaceError: an unknown name, or a value of another type than the default's.
+        WorkspaceError: an unknown name, or a value of another type than the default's (a list of texts for a tuple).
     """
     known: dict[str, Any] = {item.name: item.default for item in fields(kind)}  # type: ignore[arg-type]
     for name, value in values.items():
         if name not in known:
             raise WorkspaceError(f"workspace.toml: {table}.{name} is not a setting; there are {', '.join(known)}.")
         wanted = type(known[name])
-        fits = isinstance(value, (int, float) if wanted is float else wanted)
+        if wanted is tuple:
+            fits = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        else:
+            fits = isinstance(value, (int, float) if wanted is float else wanted)
         if isinstance(value, bool) != (wanted is bool) or not fits:  # True is an int, too
-            raise WorkspaceError(f"workspace.toml: {table}.{name} is {value!r}; it must be of type {wanted.__name__}.")
-    return kind(**values)
+            named = "list of texts" if wanted is tuple else wanted.__name__
+            raise WorkspaceError(f"workspace.toml: {table}.{name} is {value!r}; it must be of type {named}.")
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def create_workspace(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Keeps comparisons and votes in an SQLite file or a PostgreSQL server, through SQLAlchemy and Alembic.
+"""Keeps comparisons, votes and people in an SQLite file or a PostgreSQL server, through SQLAlchemy and Alembic.
 
 Covers: tables, migrations, the implementation of `arena.ports.History`, errors in words.
 Does not cover: who may vote and what a vote means (arena/), pages (ui/).
@@ -7,6 +7,7 @@ Does not cover: who may vote and what a vote means (arena/), pages (ui/).
 from storage.database import Database, open_database
 from storage.history import DatabaseHistory, open_history
 from storage.judgements import DatabaseJudgements
+from storage.people import DatabasePeople, open_people
 from storage.place import DATABASE_FILE, chosen
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "Database",
     "DatabaseHistory",
     "DatabaseJudgements",
+    "DatabasePeople",
     "chosen",
     "open_database",
     "open_history",
+    "open_people",
 ]

@@ -44,7 +44,7 @@ def merge(connection: sa.Connection, found: Iterable[Placed], sent: bool = False
     merging = _Merging(connection)
     for placed in found:
         merging.by_table[placed.table].append(placed)
-    for take in (merging.comparisons, merging.votes, merging.casts, merging.people):
+    for take in (merging.comparisons, merging.votes, merging.casts):
         take()
     merging.prompts_and_tasks()
     merging.ballots()
@@ -162,13 +162,6 @@ class _Merging:
                 new.append({**placed.row, "vote": self.vote_ids[placed.row["vote"]]})
         self.done.added["vote_history"] += len(new)
         self._insert(tables.vote_history, new)
-
-    def people(self) -> None:
-        """Who is here stays as he is here: a file makes nobody an admin who was none."""
-        here = set(self.connection.scalars(sa.select(tables.person.c.name)))
-        rows = {placed.row["name"]: placed.row for placed in self.by_table["person"]}
-        self.done.kept["person"] += len(rows.keys() & here)
-        self._insert(tables.person, [row for name, row in rows.items() if name not in here], "person")
 
     def prompts_and_tasks(self) -> None:
         prompts = self._same(tables.prompt, lambda row: (row["text"],))

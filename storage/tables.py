@@ -148,10 +148,12 @@ vote_history = sa.Table(
 person = sa.Table(
     "person",
     metadata,
-    sa.Column("name", AnyText, primary_key=True),
+    # What all spellings of the name have in common (`arena.people.name_key`).
+    sa.Column("key", AnyText, primary_key=True),
+    _column("name", AnyText),
     _column("role", sa.Text),
-    # None: signs in elsewhere (the Hub), never with a password here.
-    sa.Column("password_hash", sa.Text),
+    _column("password_hash", sa.Text),
+    _column("must_change", sa.Boolean),
     _column("added_at", UtcDateTime),
 )
 
@@ -160,7 +162,7 @@ sign_in = sa.Table(
     metadata,
     # The token's hash: whoever reads the database cannot sign in with it.
     sa.Column("token_hash", sa.Text, primary_key=True),
-    sa.Column("person", AnyText, sa.ForeignKey("person.name", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("person", AnyText, sa.ForeignKey("person.key", ondelete="CASCADE"), nullable=False, index=True),
     _column("made_at", UtcDateTime),
     _column("ends_at", UtcDateTime),
 )

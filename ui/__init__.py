@@ -7,6 +7,7 @@ Importing this package is cheap; Gradio itself is imported by `build` and `launc
 from typing import TYPE_CHECKING, Any
 
 from arena.knowledge import KnowledgeDesk
+from arena.people import People
 from arena.ports import Exports, History
 from arena.runner import Runner
 from arena.standings import Standings
@@ -33,15 +34,27 @@ def build(
     shelf: KnowledgeDesk | None = None,
     *,
     rights: "Rights | None" = None,
+    people: People | None = None,
     standings: Standings | None = None,
     exports: Exports | None = None,
 ) -> "Blocks":
     """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`, for
-    the Results page to `standings`. `rights` says who may what; without, nobody signs in (`ui.rights.open_to_all`).
-    `exports`: what may be downloaded. Raises `WorkspaceError` when the default sides are not there."""
+    the Results page to `standings`, for the People page to `people`. `rights` says who may what; without, nobody signs
+    in (`ui.rights.open_to_all`). `exports`: what may be downloaded.
+    Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
-    return build_pages(runner, history, settings, desk, shelf, rights=rights, standings=standings, exports=exports)
+    return build_pages(
+        runner,
+        history,
+        settings,
+        desk,
+        shelf,
+        rights=rights,
+        people=people,
+        standings=standings,
+        exports=exports,
+    )
 
 
 def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:

@@ -14,12 +14,15 @@ from typing import Any
 import gradio as gr
 
 from arena.comparison import MAX_REASON_CHARACTERS, Choice
-from arena.errors import ArenaError
+from arena.errors import ArenaError, NotAllowed
+from arena.people import Role
 from arena.ports import History
 from arena.question import MAX_PROMPT_CHARACTERS
 from arena.runner import Runner
 from ui import render
+from ui.limits import Limits
 from ui.pane import PaneView
+from ui.rights import Rights
 from ui.screen import IDLE, Screen, screen
 from ui.session import Session
 from ui.settings import Settings
@@ -47,6 +50,8 @@ class Compare:
     runner: Runner
     history: History
     settings: Settings
+    rights: Rights
+    limits: Limits
 
     def begin(
         self, prompt: str, left: str, right: str, blind: bool, name: str, session: Session | None, request: gr.Request
@@ -54,14 +59,18 @@ class Compare:
         """Check the wish and put it in the queue; the prompt box empties when it was accepted."""
         session = session or Session()
         try:
-            session.prepare(prompt, (left, right), blind, identity(request, name), self.runner, self.settings)
+            self.rights.require(request, Role.VISITOR)
+            self.limits.prompt(request)
+            asked_by = self._name(request, name, session)
+            session.prepare(prompt, (left, right), blind, asked_by, self.runner, self.settings)
         except ArenaError as error:
             session.notice = str(error)
             return [session, gr.skip(), *self.paint(session)]
         return [session, "", *self.paint(session)]
 
     async def ask(self, session: Session | None) -> AsyncIterator[Updates]:
-        """Stream what is new until both sides are done. Leaving it, by Stop or a closed tab, ends the run."""
+        """Stream what is new until both sides are done. Leaving it, by Stop or a closed tab, ends the run. Asks nothing
+        but what `begin`, which has asked who may, has put in the queue."""
         session = session or Session()
         asking = session.begin(self.runner, self.history)
         shown = self.paint(session)
@@ -115,21 +124,42 @@ class Compare:
             session = session or Session()
             session.notice = ""
             try:
-                session.cast(choice, identity(request, name), reason or "", self.history)
+                self.rights.require(request, Role.VISITOR)
+                self.limits.vote(request)
+                session.cast(choice, self._name(request, name, session), reason or "", self.history)
             except ArenaError as error:
                 session.notice = f"Not voted: {error}"
-            return [name, *self.paint(session)]
+            return [self.remember(name), *self.paint(session)]
 
         return vote
 
     def greet(self, stored: str, request: gr.Request) -> list[Any]:
-        """A session, and the name to vote under: the signed-in user's, the one used before, or a guest's."""
-        username = getattr(request, "username", None)
-        if username:
-            return [Session(), gr.update(value=username, interactive=False), gr.skip()]
+        """A session, and the name to vote under: the one signed in with, the one used before, or a guest's."""
+        session = Session()
+        if self.rights.signs_in:
+            session.person = self.rights.name(request, "")
+            name = self._name(request, "", session)
+            return [session, gr.update(value=name, interactive=False, label="You vote as"), gr.skip()]
         name = stored.strip()[:100] if isinstance(stored, str) else ""
         name = name or f"guest-{secrets.token_hex(2)}"
-        return [Session(), name, name]
+        return [session, name, name]
+
+    def remember(self, name: str) -> Any:
+        """In the browser: a typed name."""
+        return gr.skip() if self.rights.signs_in else name
+
+    def _name(self, request: gr.Request, typed: str, session: Session) -> str:
+        """Under which name somebody asks and votes. Who could sign in and did not has one of this page alone.
+
+        Raises:
+            NotAllowed: the page was opened by somebody who is no longer signed in, or by somebody else.
+        """
+        name = self.rights.name(request, typed)
+        if not self.rights.signs_in:
+            return name
+        if session.person and name != session.person:
+            raise NotAllowed(f"You are no longer signed in as {session.person}: sign in again at the top of the page.")
+        return name or session.guest
 
     def status(self) -> list[Any]:
         """What is loading; stops asking once nothing is."""
@@ -140,11 +170,6 @@ class Compare:
     def paint(self, session: Session, sides: tuple[str, str] | None = None) -> Updates:
         """One value for each of the page's outputs, in their order."""
         return updates(screen(session, self.settings, sides))
-
-
-def identity(request: gr.Request | None, name: str) -> str:
-    """Who asks or votes: the signed-in user where there is one, whatever name the browser sends."""
-    return getattr(request, "username", None) or (name if isinstance(name, str) else "")
 
 
 def updates(now: Screen) -> Updates:
@@ -271,4 +296,4 @@ def wire(page: Compare, layout: Layout, session: gr.State, stored_name: gr.Brows
         button.click(
             page.voter(choice), [layout.reason, layout.name, session], [stored_name, *layout.outputs], **HIDDEN
         )
-    layout.name.blur(lambda name: name, layout.name, stored_name, **HIDDEN)
+    layout.name.blur(page.remember, layout.name, stored_name, **HIDDEN)

@@ -1,16 +1,18 @@
 """The History page: recent comparisons, filtered by text, and one of them opened with its votes. Read only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
 from arena.comparison import Comparison
-from arena.errors import ArenaError
+from arena.errors import ArenaError, NotAllowed
+from arena.people import Role
 from arena.ports import History
 from ui import render
 from ui.markdown import escaped
 from ui.pane import PaneView
+from ui.rights import Rights
 from ui.screen import hidden_in_history, stored_panes
 from ui.settings import Settings
 
@@ -33,32 +35,43 @@ element.addEventListener('click', (event) => {
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """The page's handlers."""
+    """The page's handlers. Whoever may compare may open a comparison whose id they have, as an id is not guessed. Who
+    may not see the list sees no names of people there, either."""
 
     history: History
     settings: Settings
+    rights: Rights
 
-    def find(self, text: str) -> str:
+    def find(self, text: str, request: gr.Request) -> str:
         """The list, newest first."""
         text = text.strip()[:200] if isinstance(text, str) else ""
         try:
+            self.rights.require(request, self.rights.history)
             found = [(comparison, self._sides(comparison)) for comparison in self.history.recent(text, RECENT)]
+        except NotAllowed as error:
+            return render.notice_html(str(error))
         except ArenaError as error:
             return render.notice_html(f"The history cannot be read: {error}")
         return render.recent_html(found, bool(text))
 
-    def open(self, comparison_id: str) -> list[str]:
+    def open(self, comparison_id: str, request: gr.Request) -> list[str]:
         """One comparison: notice, question, both panes, votes. Empty for no id."""
         if not isinstance(comparison_id, str) or not comparison_id:
             return [""] * 9
         try:
+            self.rights.require(request, Role.VISITOR)
             comparison = self.history.get(comparison_id[:64])
             if comparison is None:
                 return [render.notice_html("There is no such comparison here: pick one from the list."), *[""] * 8]
             votes = self.history.votes(comparison.id)
+        except NotAllowed as error:
+            return [render.notice_html(str(error)), *[""] * 8]
         except ArenaError as error:
             return [render.notice_html(f"The comparison cannot be read: {error}"), *[""] * 8]
         hidden = hidden_in_history(comparison, lambda: votes)
+        if not self.rights.may(request, self.rights.history):
+            votes = [replace(vote, annotator="somebody") for vote in votes]
+            comparison = replace(comparison, asked_by="")
         left, right = stored_panes(comparison, self.settings, hidden)
         names = (self.settings.label(comparison.left).name, self.settings.label(comparison.right).name)
         below = (
@@ -72,10 +85,10 @@ class HistoryPage:
         question = earlier + render.question_html(comparison.question) + f"<small>{escaped(asked)}</small>"
         return ["", question, left.head, left.body, left.details, right.head, right.body, right.details, below]
 
-    def open_clicked(self, event: gr.EventData) -> list[str]:
+    def open_clicked(self, request: gr.Request, event: gr.EventData) -> list[str]:
         """What a click in the list names."""
         data = getattr(event, "_data", None)
-        return self.open(data.get("id", "") if isinstance(data, dict) else "")
+        return self.open(data.get("id", "") if isinstance(data, dict) else "", request)
 
     def _sides(self, comparison: Comparison) -> str:
         if hidden_in_history(comparison, lambda: self.history.votes(comparison.id)):

@@ -18,6 +18,7 @@ from arena.question import MAX_PROMPT_CHARACTERS
 from ui import knowledge_screen as said
 from ui.compare import HIDDEN
 from ui.knowledge_view import Layout, Panel
+from ui.limits import Limits
 from ui.markdown import escaped
 from ui.render import notice_html
 from ui.rights import Rights
@@ -50,6 +51,7 @@ class KnowledgePage:
 
     desk: KnowledgeDesk
     rights: Rights
+    limits: Limits
 
     def allowed(self, request: gr.Request) -> bool:
         """To change something."""
@@ -154,6 +156,7 @@ class KnowledgePage:
             self.rights.require(request, self.rights.looking)
             if not question.strip():
                 return notice_html("Type what to search for.")
+            self.limits.prompt(request)
             return said.found_html(self.desk.search(question))
         except ArenaError as error:
             return notice_html(str(error))
@@ -240,12 +243,11 @@ def updates(now: Screen, shown: Screen) -> Updates:
     ]
 
 
-def wire(desk: KnowledgeDesk, layout: Layout, tab: gr.Tab, rights: Rights) -> None:
+def wire(desk: KnowledgeDesk, layout: Layout, tab: gr.Tab, rights: Rights, limits: Limits) -> None:
     """Connect the components with the handlers."""
-    page = KnowledgePage(desk, rights)
+    page = KnowledgePage(desk, rights, limits)
     known = [layout.chosen, layout.shown]
-    for happening in (tab.select, layout.timer.tick):
-        handler = page.look if happening is tab.select else page.watch
+    for happening, handler in ((tab.select, page.look), (layout.timer.tick, page.watch)):
         happening(handler, known, [*layout.outputs, *layout.panel], **HIDDEN)
     layout.find.change(page.find, [layout.find, layout.shown], layout.outputs, trigger_mode="always_last", **HIDDEN)
     layout.add.click(

@@ -16,8 +16,7 @@ WHAT_IT_IS = (
     "question on.</p>"
 )
 
-# Names are buttons in a table, which Gradio has none of. The panel opens below: show it, and read on there.
-OPEN_DOCUMENT = """
+OPEN = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-name]');
   if (!button) return;
@@ -26,7 +25,7 @@ element.addEventListener('click', (event) => {
   const wanted = button.textContent;
   let tries = 0;
   const timer = setInterval(() => {
-    const heading = document.querySelector('#knowledge_document h2');
+    const heading = document.querySelector('#PANEL h2');
     const there = heading && heading.textContent === wanted;
     if (there) {
       heading.setAttribute('tabindex', '-1');
@@ -37,6 +36,12 @@ element.addEventListener('click', (event) => {
   }, 100);
 });
 """
+
+
+def open_by_name(panel: str) -> str:
+    """For a table whose names are buttons, which Gradio has none of: what a click does. `panel`, the id of what opens
+    below it with the name as its heading, is shown, and read on from there."""
+    return OPEN.replace("PANEL", panel)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def lay_out() -> Layout:
     find = gr.Textbox(
         label="Find a document", placeholder="Part of a name", elem_id="knowledge_find", max_length=200, max_lines=1
     )
-    listed = gr.HTML("", elem_id="knowledge_list", js_on_load=OPEN_DOCUMENT)
+    listed = gr.HTML("", elem_id="knowledge_list", js_on_load=open_by_name("knowledge_document"))
     document = gr.HTML("", elem_id="knowledge_document", js_on_load=None)
     with gr.Row(visible=False, elem_classes="actions") as opened:
         close = gr.Button("Close", elem_id="knowledge_close", min_width=100)

@@ -1,19 +1,22 @@
 """The pages put together: heading, state of loading, the tabs, and what happens on load."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
 
 from arena.errors import WorkspaceError
 from arena.knowledge import KnowledgeDesk
+from arena.people import People, Role
 from arena.ports import Exports, History
 from arena.runner import Runner
 from arena.standings import Standings
 from arena.training import TrainingDesk
-from ui import compare, keeping, knowledge, knowledge_view, render, results, training
+from ui import account, compare, keeping, knowledge, knowledge_view, render, results, training
 from ui import exports as downloads
 from ui import history as history_page
+from ui import people as people_page
+from ui.limits import Limits
 from ui.rights import Rights, open_to_all
 from ui.session import Session
 from ui.settings import Settings
@@ -27,21 +30,34 @@ def build(
     shelf: KnowledgeDesk | None = None,
     *,
     rights: Rights | None = None,
+    people: People | None = None,
     standings: Standings | None = None,
     exports: Exports | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
-    page, without standings no Results page, without exports nothing to download."""
+    page, without standings no Results page, without people no People page, without exports nothing to download."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
-    compare_page = compare.Compare(runner, history, settings)
-    stored = history_page.HistoryPage(history, settings)
     demo = gr.Blocks(title="Fine-tuning or RAG?", analytics_enabled=False, delete_cache=(3600, 3600))
     rights = rights or open_to_all(demo)
+    limits = Limits(rights, settings.prompts_per_minute, settings.votes_per_minute)
+    compare_page = compare.Compare(runner, history, settings, rights, limits)
+    stored = history_page.HistoryPage(history, settings, rights)
+    tabs_by_role: list[tuple[gr.Tab, Role]] = []
+
+    def tab_for(role: Role, name: str, id_: str) -> gr.Tab:
+        """A tab that is shown to those whose role it takes; who that is turns out when a page is loaded."""
+        tab = gr.Tab(name, id=id_, elem_id=f"{id_}_tab", visible=not rights.signs_in)
+        tabs_by_role.append((tab, role))
+        return tab
+
     with demo:
         session = gr.State(None, delete_callback=_leave)
         stored_name = gr.BrowserState("", storage_key="arena.annotator", secret="arena.annotator")
+        if rights.hub:
+            gr.LoginButton(logout_value="Sign out ({})", size="sm", elem_id="hub", min_width=0)
+        account_line = gr.HTML("", elem_id="account", visible=people is not None, js_on_load=None)
         gr.HTML(render.title_html(settings), elem_id="title", js_on_load=None)
         status = gr.HTML(render.status_html(settings.status()), elem_id="status", js_on_load=None)
         with gr.Tabs(elem_id="pages") as tabs:
@@ -49,19 +65,22 @@ def build(
                 asking = compare.lay_out(runner, settings)
                 kept = keeping.lay_out()
             if standings is not None:
-                with gr.Tab("Results", id="results", elem_id="results_tab") as results_tab:
+                with tab_for(rights.results, "Results", "results") as results_tab:
                     page = results.ResultsPage(standings, settings, rights)
                     results.wire(page, results.lay_out(), results_tab, tabs, demo)
-            with gr.Tab("History", id="history") as history_tab:
+            with tab_for(Role.VISITOR, "History", "history") as history_tab:
                 reading = history_page.lay_out()
                 if exports is not None:
                     downloads.lay_out(exports, rights, history_tab)
             if shelf is not None:
-                with gr.Tab("Knowledge", id="knowledge") as knowledge_tab:
-                    knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, rights)
+                with tab_for(rights.looking, "Knowledge", "knowledge") as knowledge_tab:
+                    knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, rights, limits)
             if desk is not None:
-                with gr.Tab("Training", id="training") as training_tab:
+                with tab_for(rights.looking, "Training", "training") as training_tab:
                     training.wire(desk, training.lay_out(), training_tab, demo, rights)
+            if people is not None:
+                with tab_for(Role.ADMIN, "People", "people") as people_tab:
+                    people_page.wire(people, people_page.lay_out(), people_tab, rights)
         gr.HTML(render.footer_html(settings), elem_id="about", js_on_load=None)
         timer = gr.Timer(2.0)
         compare.wire(compare_page, asking, session, stored_name)
@@ -69,19 +88,29 @@ def build(
             keeping.wire(settings.keeper, kept, asking, session)
         history_page.wire(stored, reading, history_tab)
         timer.tick(compare_page.status, None, [status, timer], **compare.HIDDEN)
+        if people is not None:
+            demo.load(account.shower(rights), None, account_line, **compare.HIDDEN)
+        if rights.signs_in:
+            shown = [tab for tab, _ in tabs_by_role]
+            demo.load(account.tabs_shower(rights, tabs_by_role), None, shown, **compare.HIDDEN)
         demo.load(compare_page.greet, stored_name, [session, asking.name, stored_name], **compare.HIDDEN)
         demo.load(compare_page.status, None, [status, timer], **compare.HIDDEN)
-        demo.load(_follow_permalink(stored), None, [tabs, reading.recent, *reading.opened], **compare.HIDDEN)
+        follow = _follow_address(stored, rights, {tab.id: role for tab, role in tabs_by_role})
+        demo.load(follow, None, [tabs, reading.recent, *reading.opened], **compare.HIDDEN)
     return demo
 
 
-def _follow_permalink(page: history_page.HistoryPage) -> Callable[[gr.Request], list[Any]]:
+def _follow_address(
+    page: history_page.HistoryPage, rights: Rights, pages: Mapping[Any, Role]
+) -> Callable[[gr.Request], list[Any]]:
     def follow(request: gr.Request) -> list[Any]:
-        """Open what `?comparison=` names, on the History tab."""
-        comparison_id = dict(request.query_params).get("comparison", "") if request else ""
+        """Open what `?comparison=` names, on the History tab, else the tab that `?tab=` names."""
+        query = dict(request.query_params) if request else {}
+        comparison_id, named = query.get("comparison", ""), query.get("tab", "")
         if not comparison_id:
-            return [gr.skip() for _ in range(11)]
-        return [gr.Tabs(selected="history"), page.find(""), *page.open(comparison_id)]
+            known = named in pages and rights.may(request, pages[named])
+            return [gr.Tabs(selected=named) if known else gr.skip(), *[gr.skip() for _ in range(10)]]
+        return [gr.Tabs(selected="history"), page.find("", request), *page.open(comparison_id, request)]
 
     return follow
 

@@ -1,11 +1,11 @@
 """Who asks, and what they may: the one rule that every handler asks on the server, whatever a page shows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from arena.errors import NotAllowed
+from arena.errors import NotAllowed, StorageError
 from arena.people import Person, Role
 
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -24,7 +24,8 @@ Allowed = Callable[[Asked], bool]
 
 @dataclass(frozen=True)
 class Rights:
-    """`who` tells the person behind a request. `signs_in`: people sign in here, so that no typed name counts.
+    """`who` tells the person behind a request. `signs_in`: people sign in here, so that no typed name counts; `hub`:
+    with Hugging Face.
 
     The rest says what takes which role: to read the results, to list everybody's comparisons, and to look at (not
     change) the documents and the training.
@@ -32,16 +33,21 @@ class Rights:
 
     who: Callable[[Asked], Person]
     signs_in: bool = False
+    hub: bool = False
     results: Role = Role.VISITOR
     history: Role = Role.VISITOR
     looking: Role = Role.VISITOR
 
     def person(self, request: Asked) -> Person:
-        """Who asks; without a name where nobody signed in."""
+        """Who asks; without a name where nobody signed in. Raises `StorageError` when that cannot be looked up."""
         return self.who(request)
 
     def may(self, request: Asked, needed: Role) -> bool:
-        return self.person(request).may(needed)
+        """Not, either, while it cannot be looked up."""
+        try:
+            return self.person(request).may(needed)
+        except StorageError:
+            return False
 
     def require(self, request: Asked, needed: Role) -> Person:
         """Who asks, if they may do what takes `needed`. Raises `NotAllowed`, which says what to do about it."""
@@ -84,15 +90,27 @@ def this_machine_only(server: object) -> Allowed:
     listens: the address. A proxy in front of it would let others in: its headers are looked for."""
 
     def allowed(request: Asked) -> bool:
-        headers = request.headers
-        host = headers.get("host", "")
         return (
             str(getattr(server, "server_name", "")) in THIS_MACHINE
             # Or another site's name had been pointed at this address.
-            and urlsplit(f"//{host}").hostname in THIS_MACHINE
-            # Or a page of another site asks, in the browser of whoever sits here.
-            and urlsplit(headers.get("origin", f"http://{host}")).netloc == host
-            and not any(header in headers for header in FORWARDED)
+            and _split(f"//{request.headers.get('host', '')}").hostname in THIS_MACHINE
+            and from_own_page(request)
+            and not any(header in request.headers for header in FORWARDED)
         )
 
     return allowed
+
+
+def from_own_page(request: Asked, hosts: Collection[str] = ()) -> bool:
+    """No page of another site asks, in the browser of somebody who signed in or sits here. `hosts`: names that this
+    server goes by beside the one that was asked for."""
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    # A browser names the page's site, with its port, whenever something is sent.
+    return bool(host) and (origin is None or _split(origin).netloc in (host, *hosts))
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:  # "http://["
+        return urlsplit("")

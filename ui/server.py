@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from arena.people import Role
 from arena.ports import Exports
 from ui import exports as downloads
 from ui.ports import check_port, port_taken
-from ui.rights import Allowed, Rights, open_to_all, this_machine_only
+from ui.rights import Allowed, Asked, Rights, open_to_all
 from ui.settings import Settings
 from ui.theme import theme
 
@@ -39,8 +41,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 
-CLOSED = ("run/", "api/", "call/", "deep_link", "process_recording", "component_server", "proxy=", "vibe")
-"""Gradio's ways to call handlers directly or to save sessions: the pages use none of them."""
+CLOSED = ("run/", "api/", "call/", "deep_link", "process_recording", "component_server", "proxy=", "vibe", "dev/")
+"""Gradio's ways to call handlers directly, to save sessions and to follow source files: the pages use none of them."""
 UPLOAD = "upload"
 """Its way to leave files, which the Knowledge page uses: for those who may add documents."""
 
@@ -72,7 +74,9 @@ class Guard:
             await send(message)
 
         _, _, call = str(scope.get("path", "")).partition("/gradio_api/")
-        closed = call.startswith(CLOSED) or call.startswith(UPLOAD) and not self.may_upload(Request(scope))
+        closed = call.startswith(CLOSED)
+        if scope["type"] == "http" and call.startswith(UPLOAD):
+            closed = not await run_in_threadpool(self.may_upload, Request(scope))
         if scope["type"] == "http" and closed:
             await JSONResponse({"detail": "Not found"}, 404)(scope, receive, send_with_headers)
         else:
@@ -131,28 +135,32 @@ def launch(
     host: str = "127.0.0.1",
     port: int = 7860,
     *,
-    auth: Any = None,
-    root_path: str | None = None,
     rights: Rights | None = None,
     exports: Exports | None = None,
+    doors: Sequence[Route] = (),
+    root_path: str | None = None,
     ready: Callable[[], object] | None = None,
     block: bool = True,
 ) -> None:
     """Serve and print the address; with `block`, until the process is interrupted.
 
-    `rights` and `exports` as in `ui.build`. `ready` is called once the page is up: heavy loading that starts there
-    cannot hold the page up.
+    `rights` and `exports` as in `ui.build`; `doors`: the pages for signing in. `ready` is called once the page is up:
+    heavy loading that starts there cannot hold the page up.
 
     Raises:
         ArenaError: the port is taken or the host is not this machine's.
     """
     check_port(host, port)
     demo.queue(api_open=False, max_size=MAX_WAITING)
-    on_this_machine = this_machine_only(demo)
-    doors = downloads.routes(exports, rights or open_to_all(demo)) if exports is not None else []
-    kept = manners(settings, lambda request: settings.upload_megabytes > 0 and on_this_machine(request), doors)
+    rights = rights or open_to_all(demo)
+    routes = [*doors, *(downloads.routes(exports, rights) if exports is not None else ())]
+
+    def may_upload(request: Asked) -> bool:
+        return settings.upload_megabytes > 0 and rights.may(request, Role.ADMIN)
+
+    kept = manners(settings, may_upload, routes)
     try:
-        demo.launch(server_name=host, server_port=port, auth=auth, root_path=root_path, **looks(), **kept)
+        demo.launch(server_name=host, server_port=port, root_path=root_path, **looks(), **kept)
     except OSError as error:
         raise port_taken(host, port) from error
     print(

@@ -5,6 +5,7 @@ decision needs is read from here. Does not cover: components, HTML.
 """
 
 import random
+import secrets
 import threading
 import uuid
 from collections.abc import Mapping
@@ -24,7 +25,8 @@ EARLIER_TURNS = 20
 
 @dataclass
 class Session:
-    """One open page. `notice` is what went wrong last, "" when nothing did."""
+    """One open page. `notice` is what went wrong last, "" when nothing did. `person` is who was signed in when it was
+    opened; `guest` is the name of whoever did not sign in where people do: no account's name begins so."""
 
     conversation: str = field(default_factory=lambda: uuid.uuid4().hex)
     histories: dict[str, tuple[Turn, ...]] = field(default_factory=dict)
@@ -33,6 +35,8 @@ class Session:
     asking: Asking | None = None
     vote: Vote | None = None
     notice: str = ""
+    person: str = ""
+    guest: str = field(default_factory=lambda: f"(visitor {secrets.token_hex(3)})")
     _voting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property

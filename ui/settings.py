@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from arena.elsewhere import Keeper
 from arena.loading import State
+from arena.people import PeopleSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Settings:
     """`left` and `right` are the contestants shown first. `status` is asked for the state of the models, the
     index and the database, by part. `generator` says in a sentence which model writes the RAG answers.
     `upload_megabytes`: the largest file that may be uploaded; with 0 nobody can leave a file here. `keeper`: who sends
-    votes elsewhere, None where nobody does."""
+    votes elsewhere, None where nobody does. `prompts_per_minute`, `votes_per_minute`: of one person."""
 
     workspace: str
     example_prompts: Sequence[str] = ()
@@ -42,6 +43,8 @@ class Settings:
     generator: str = ""
     upload_megabytes: int = 0
     keeper: Keeper | None = None
+    prompts_per_minute: int = PeopleSettings.prompts_per_minute
+    votes_per_minute: int = PeopleSettings.votes_per_minute
 
     def label(self, contestant: str) -> Label:
         """Its label, or its name where nobody wrote one."""

@@ -18,11 +18,13 @@ from arena.elsewhere import Keeper
 from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Token, Working
 from arena.knowledge import KnowledgeDesk
 from arena.loading import State
+from arena.people import PeopleSettings
 from arena.ports import Exports, History
 from arena.question import Question
 from arena.runner import Runner
 from arena.standings import Standings
 from arena.training import RunState
+from commands.people import Gate
 from tests.fakes import FakeDesk, FakeHistory, FakeShelf
 
 HOSTILE = (
@@ -42,6 +44,7 @@ PASSAGES = (
         "controllers/service-manual.pdf", "page 3", "<img src=http://beacon.invalid/p.png> Measure the load.", 0.41
     ),
 )
+OPEN = Gate(PeopleSettings())
 KNOWN = {passage.document: passage.text for passage in PASSAGES}
 
 
@@ -92,6 +95,7 @@ def main(
     keeper: Keeper | None = None,
     exports: Exports | None = None,
     standings: Standings | None = None,
+    entrance: Gate = OPEN,
 ) -> None:
     """Serve until killed."""
     names = ("fine-tuned", "rag", "base")
@@ -125,8 +129,19 @@ def main(
         exit_code=0,
     )
     shelf = shelf or FakeShelf(KNOWN, seconds=1.0)
-    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf, standings=standings, exports=exports)
-    ui.launch(pages, settings, port=port, block=False, exports=exports)
+    rights, people = entrance.rights, entrance.people
+    pages = ui.build(
+        runner,
+        history,
+        settings,
+        FakeDesk(trained),
+        shelf,
+        rights=rights,
+        people=people,
+        standings=standings,
+        exports=exports,
+    )
+    ui.launch(pages, settings, port=port, block=False, rights=rights, exports=exports, doors=entrance.routes)
     threading.Event().wait()
 
 

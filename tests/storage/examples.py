@@ -1,14 +1,17 @@
-"""Comparisons and votes for the storage tests, with every field set to something that could get lost."""
+"""Comparisons, votes and people for the storage tests, with every field set to something that could get lost."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from arena.answer import Answer, Timings
 from arena.comparison import Choice, Comparison, Vote
 from arena.events import Passage
 from arena.question import Turn
+from storage import DatabasePeople, open_database
+from storage.passwords import Cost
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -58,3 +61,14 @@ def without_nul(comparison: Comparison) -> Comparison:
 
 def vote_on(comparison: Comparison, annotator: str = "Ann", choice: Choice = Choice.LEFT, **changes: Any) -> Vote:
     return replace(Vote(comparison.id, annotator, choice, blind=True), **changes)
+
+
+CHEAP = Cost(passes=1, memory=64, lanes=1)
+"""Of a password, so that a test does not take its time."""
+PASSWORD = "three wet green boots"
+OTHER = "seven dry blue hats"
+
+
+def people_in(path: Path, **how: Any) -> DatabasePeople:
+    """The people in this file; `how` as `DatabasePeople` takes it."""
+    return DatabasePeople(open_database(path), cost=CHEAP, **how)

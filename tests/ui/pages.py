@@ -11,6 +11,7 @@ from arena.people import Person, Role
 from arena.runner import Runner
 from tests.fakes import FakeContestant, FakeHistory, Step
 from ui.compare import Compare
+from ui.limits import Limits
 from ui.rights import Rights
 from ui.session import Session
 from ui.settings import Settings
@@ -21,23 +22,32 @@ RAG = [Working("searching"), Retrieved((PASSAGE,)), Token("found says "), Token(
 FAILING: list[Step] = [Working(), Token("half"), Failed("The generator broke: ask again.")]
 
 
-def everybody_is(role: Role | None, **rights: Any) -> Rights:
-    """Nobody signed in, and all have this role."""
-    return Rights(lambda request: Person(role=role), **rights)
+def everybody_is(role: Role | None, name: str = "", **rights: Any) -> Rights:
+    """All are this person."""
+    return Rights(lambda request: Person(name, role), **rights)
+
+
+def signed_in_by_header(**rights: Any) -> Rights:
+    """Who a request says it is, as an annotator; of visitors, nobody."""
+    return Rights(lambda request: Person(request.headers.get("who", ""), Role.ANNOTATOR), signs_in=True, **rights)
 
 
 class Request:
     """What handlers read of `gr.Request`."""
 
-    def __init__(self, username: str | None = None) -> None:
-        self.username = username
+    def __init__(self, who: str = "") -> None:
+        self.headers = {"who": who}
+
+
+REQUEST: Any = Request()
 
 
 class Page:
     """One open page."""
 
     def __init__(self, tuned: list[Step] | None = None, rag: list[Step] | None = None, **runner: Any) -> None:
-        """`at_once`: each contestant has a device of its own."""
+        """`at_once`: each contestant has a device of its own; `rights`: who may what, where not all may everything."""
+        self.rights: Rights = runner.pop("rights", everybody_is(Role.ADMIN))
         other = "gpu" if runner.pop("at_once", False) else "cpu"
         self.tuned = FakeContestant("fine-tuned", script=tuned or list(TUNED), identity={"model": "m-tuned"})
         self.rag = FakeContestant("rag", other, script=rag or list(RAG), identity={"model": "m-rag"})
@@ -45,14 +55,15 @@ class Page:
         self.history = FakeHistory()
         contestants = {each.name: each for each in (self.tuned, self.rag, self.base)}
         self.settings = Settings(workspace="demo", code_version="c0ffee")
-        self.handlers = Compare(Runner(contestants, **runner), self.history, self.settings)
+        limits = Limits(self.rights)
+        self.handlers = Compare(Runner(contestants, **runner), self.history, self.settings, self.rights, limits)
         self.session = Session()
         self.sent: list[list[Any]] = []
 
     def begin(self, prompt: str = "How many watts?", sides: tuple[str, str] = ("fine-tuned", "rag"), **how: Any) -> Any:
         """Press Ask; returns what the prompt box is set to."""
         blind, name = how.get("blind", False), how.get("name", "ann")
-        _, box, *rest = self.handlers.begin(prompt, *sides, blind, name, self.session, Request(how.get("user")))  # type: ignore[arg-type]
+        _, box, *rest = self.handlers.begin(prompt, *sides, blind, name, self.session, Request(how.get("user", "")))  # type: ignore[arg-type]
         self.sent.append(rest)
         return box
 
@@ -68,7 +79,7 @@ class Page:
         self.begin(prompt, **how)
         asyncio.run(self.stream())
 
-    def vote(self, choice: Choice, reason: str = "", name: str = "ann", user: str | None = None) -> None:
+    def vote(self, choice: Choice, reason: str = "", name: str = "ann", user: str = "") -> None:
         values = self.handlers.voter(choice)(reason, name, self.session, Request(user))
         self.sent.append(values[1:])
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from arena.comparison import Choice
 from arena.events import Working
 from tests.fakes import Await
-from tests.ui.pages import FAILING, RAG, TUNED, Page
+from tests.ui.pages import FAILING, RAG, REQUEST, TUNED, Page
 from ui.history import HistoryPage
 from ui.screen import hidden_in_history
 
@@ -119,25 +119,25 @@ def test_a_pair_without_a_vote_is_revealed_when_it_fails() -> None:
 def test_the_history_hides_a_blind_comparison_until_the_first_vote() -> None:
     page = Page()
     page.ask(blind=True)
-    history = HistoryPage(page.history, page.settings)
+    history = HistoryPage(page.history, page.settings, page.rights)
     comparison = page.history.recent()[0]
-    sent = history.find("") + "".join(history.open(comparison.id))
+    sent = history.find("", REQUEST) + "".join(history.open(comparison.id, REQUEST))
     assert leaks(sent) == [] and "tuned says eleven" in sent
     page.vote(Choice.TIE)
-    sent = history.find("") + "".join(history.open(comparison.id))
+    sent = history.find("", REQUEST) + "".join(history.open(comparison.id, REQUEST))
     assert "Fine-tuned" in sent and "manual.pdf" in sent
 
 
 def test_the_history_hides_a_blind_comparison_that_is_still_running() -> None:
     hold = Await()
     page = Page(tuned=[Working(), hold, *TUNED[1:]])
-    history = HistoryPage(page.history, page.settings)
+    history = HistoryPage(page.history, page.settings, page.rights)
     seen = []
 
     def look(page: Page) -> None:
         if hold.reached.is_set() and not hold.go.is_set():
             (comparison,) = page.history.recent()
-            seen.append(history.find("") + "".join(history.open(comparison.id)))
+            seen.append(history.find("", REQUEST) + "".join(history.open(comparison.id, REQUEST)))
             hold.go.set()
 
     page.begin(blind=True)

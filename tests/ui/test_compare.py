@@ -8,9 +8,10 @@ import pytest
 from arena.comparison import Choice
 from arena.errors import StorageError
 from arena.events import Failed, Finished, Token, Working
+from arena.people import Role
 from arena.question import Turn
 from tests.fakes import Await, Pause
-from tests.ui.pages import FAILING, RAG, TUNED, Page
+from tests.ui.pages import FAILING, RAG, REQUEST, TUNED, Page, Request, everybody_is, signed_in_by_header
 from ui.history import HistoryPage
 
 BEACON = (
@@ -116,8 +117,8 @@ def test_hostile_answers_reach_the_browser_as_text_live_earlier_and_in_the_histo
     page.ask(blind=blind)
     page.vote(Choice.TIE)
     page.ask("And then?", blind=blind)
-    history = HistoryPage(page.history, page.settings)
-    stored = "".join(history.open(page.history.recent()[-1].id)) + history.find("")
+    history = HistoryPage(page.history, page.settings, page.rights)
+    stored = "".join(history.open(page.history.recent()[-1].id, REQUEST)) + history.find("", REQUEST)
     for sent in (page.seen, stored):
         assert not any(f"<{tag}" in sent for tag in ("img", "script", "iframe", "b onclick"))
         assert "&lt;script&gt;" in sent and "&lt;img" in sent and ">x</a>" in sent
@@ -163,12 +164,61 @@ def test_a_vote_is_saved_with_its_annotator_and_can_be_changed() -> None:
 
 
 def test_a_signed_in_user_votes_under_their_own_name_whatever_the_browser_says() -> None:
-    page = Page()
+    page = Page(rights=signed_in_by_header())
     page.ask(user="real")
     page.vote(Choice.LEFT, name="somebody else", user="real")
     comparison = page.history.recent()[0]
     assert comparison.asked_by == "real"
     assert [vote.annotator for vote in page.history.votes(comparison.id)] == ["real"]
+
+
+def test_who_could_sign_in_and_did_not_votes_as_a_visitor_of_this_page_whatever_the_browser_says() -> None:
+    page, other = (Page(rights=signed_in_by_header()) for _ in range(2))
+    names = []
+    for each in (page, other):
+        each.ask(name="Ada")
+        each.vote(Choice.LEFT, name="Ada")
+        comparison = each.history.recent()[0]
+        (vote,) = each.history.votes(comparison.id)
+        names.append(vote.annotator)
+        assert comparison.asked_by == vote.annotator == each.session.guest
+    assert names[0] != names[1] and all(name.startswith("(visitor ") for name in names)
+
+
+def test_who_may_nothing_asks_and_votes_nothing() -> None:
+    page = Page()
+    page.ask()
+    object.__setattr__(page.handlers, "rights", everybody_is(None, signs_in=True))
+    page.vote(Choice.LEFT)
+    assert "Not voted: This takes a visitor: sign in" in page.now
+    page.ask("Another question")
+    assert "This takes a visitor: sign in" in page.now
+    assert len(page.history.recent()) == 1 and not page.history.votes(page.history.recent()[0].id)
+
+
+def test_whose_sign_in_has_ended_is_told_and_is_not_taken_for_a_visitor() -> None:
+    page = Page(rights=signed_in_by_header())
+    page.session, shown, _ = page.handlers.greet("typed once", Request("Ada"))  # type: ignore[arg-type]
+    assert shown["value"] == "Ada" and not shown["interactive"]
+    page.ask(user="Ada")
+    for user in ("", "Ben"):
+        page.vote(Choice.LEFT, user=user)
+        assert "no longer signed in as Ada: sign in again" in page.now
+        page.begin(user=user)
+        assert "no longer signed in as Ada" in page.now and not page.session.busy
+    assert page.history.votes(page.history.recent()[0].id) == []
+    page.vote(Choice.LEFT, user="Ada")
+    assert [vote.annotator for vote in page.history.votes(page.history.recent()[0].id)] == ["Ada"]
+
+
+def test_a_person_asks_only_so_often_and_is_told_how_long_to_wait() -> None:
+    page = Page(rights=everybody_is(Role.ANNOTATOR, "Ada", signs_in=True))
+    for _ in range(12):
+        page.begin()
+        page.session.stop()
+    page.begin("What was typed")
+    assert "Too many questions: 12 a minute are allowed. Wait 5 seconds" in page.now
+    assert not page.session.busy
 
 
 def test_a_vote_without_a_name_is_refused() -> None:

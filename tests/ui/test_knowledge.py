@@ -14,6 +14,7 @@ from tests.ui.pages import everybody_is
 from tests.ui.test_render import EVIL, SHOWN
 from ui import knowledge, knowledge_screen, knowledge_view
 from ui.knowledge import KnowledgePage, Screen
+from ui.limits import Limits as Rates
 from ui.rights import open_to_all
 from ui.uploads import Uploads
 
@@ -22,7 +23,8 @@ TEXTS = {"lamps.md": "The lamp weighs 4 kilograms.", "works.md": "The works stan
 
 
 def page(shelf: FakeShelf, allowed: bool = True) -> KnowledgePage:
-    return KnowledgePage(shelf, everybody_is(Role.ADMIN if allowed else Role.VISITOR))
+    rights = everybody_is(Role.ADMIN if allowed else Role.VISITOR)
+    return KnowledgePage(shelf, rights, Rates(rights))
 
 
 def looked(shelf: FakeShelf, allowed: bool = True) -> Screen:
@@ -205,7 +207,7 @@ def test_whatever_comes_from_outside_is_escaped() -> None:
 def test_the_page_can_be_laid_out_and_wired() -> None:
     with gr.Blocks() as demo, gr.Tabs(), gr.Tab("Knowledge") as tab:
         layout = knowledge_view.lay_out()
-        knowledge.wire(FakeShelf(TEXTS), layout, tab, open_to_all(demo))
+        knowledge.wire(FakeShelf(TEXTS), layout, tab, open_to_all(demo), Rates(open_to_all(demo)))
     assert all(handler.api_visibility == "private" for handler in demo.fns.values())
     values = page(FakeShelf(TEXTS)).look("", None, REQUEST)
     assert len(values) == len(layout.outputs) + len(layout.panel)

@@ -14,11 +14,13 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table('person',
+    sa.Column('key', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('role', sa.Text(), nullable=False),
-    sa.Column('password_hash', sa.Text(), nullable=True),
+    sa.Column('password_hash', sa.Text(), nullable=False),
+    sa.Column('must_change', sa.Boolean(), nullable=False),
     sa.Column('added_at', sa.DateTime(), nullable=False),
-    sa.PrimaryKeyConstraint('name', name=op.f('pk_person'))
+    sa.PrimaryKeyConstraint('key', name=op.f('pk_person'))
     )
     op.create_table('prompt',
     sa.Column('id', sa.Text(), nullable=False),
@@ -39,7 +41,7 @@ def upgrade() -> None:
     sa.Column('person', sa.Text(), nullable=False),
     sa.Column('made_at', sa.DateTime(), nullable=False),
     sa.Column('ends_at', sa.DateTime(), nullable=False),
-    sa.ForeignKeyConstraint(['person'], ['person.name'], name=op.f('fk_sign_in_person_person'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['person'], ['person.key'], name=op.f('fk_sign_in_person_person'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_sign_in'))
     )
     with op.batch_alter_table('sign_in', schema=None) as batch_op:
