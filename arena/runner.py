@@ -36,15 +36,26 @@ class Runner:
     patience: float = 120.0
     stop_patience: float = 2.0
 
-    def start(self, questions: Mapping[str, Question], stop: threading.Event, seed: int | None = None) -> "Run":
+    def start(
+        self,
+        questions: Mapping[str, Question],
+        stop: threading.Event,
+        seed: int | None = None,
+        gives_way: bool = False,
+    ) -> "Run":
         """Ask each named contestant its question. Iterate the returned run for the events; `seed` fixes
-        the order on a shared device. Setting `stop` ends every contestant within one token."""
+        the order on a shared device. Setting `stop` ends every contestant within one token. With `gives_way` all
+        other questions come first."""
         names = list(questions)
         random.Random(seed).shuffle(names)
         for name in names:
-            device = self.contestants[name].device
-            self.devices.setdefault(device, Device(device))
-        return Run(self, questions, names, stop)
+            self.device(name)
+        return Run(self, questions, names, stop, gives_way)
+
+    def device(self, name: str) -> Device:
+        """What this contestant runs on."""
+        device = self.contestants[name].device
+        return self.devices.setdefault(device, Device(device))
 
 
 class Run:
@@ -52,9 +63,15 @@ class Run:
     which contestants on a shared device take their turn."""
 
     def __init__(
-        self, runner: Runner, questions: Mapping[str, Question], names: Sequence[str], stop: threading.Event
+        self,
+        runner: Runner,
+        questions: Mapping[str, Question],
+        names: Sequence[str],
+        stop: threading.Event,
+        gives_way: bool = False,
     ) -> None:
         self.order = tuple(names)
+        self._gives_way = gives_way
         self._runner, self._questions, self._stop = runner, questions, stop
         self._builders = {name: AnswerBuilder(name) for name in names}
         self._heard: queue.Queue[tuple[str, Event, float, bool]] = queue.Queue()
@@ -73,7 +90,7 @@ class Run:
     def __iter__(self) -> Iterator[Stamped]:
         # Join in order before any thread runs: threads may start in any order.
         for name in self.order:
-            self._leases[name] = self._runner.devices[self._runner.contestants[name].device].join()
+            self._leases[name] = self._runner.device(name).join(self._gives_way)
         for name in self.order:
             threading.Thread(target=self._answer, args=(name,), daemon=True, name=f"contestant-{name}").start()
         try:

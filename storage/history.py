@@ -85,27 +85,11 @@ class DatabaseHistory:
         Raises:
             StorageError: the database refuses, or it has votes and would no longer be what was voted on.
         """
-        with self._writing() as connection:
-            stored = _load(connection, sa.select(tables.comparison).where(tables.comparison.c.id == comparison.id))
-            if stored and stored[0] == comparison:
-                return
-            if stored and connection.scalar(sa.select(_VOTE.id).where(_VOTE.comparison == comparison.id).limit(1)):
-                raise StorageError(
-                    f"Comparison {comparison.id} has votes, so it can no longer be changed. Ask the question again."
-                )
-            values = rows.comparison_row(comparison)
-            upsert = insert(tables.comparison).values(values)
-            connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_=values))
-            connection.execute(sa.delete(tables.passage).where(_PASSAGE.comparison == comparison.id))
-            connection.execute(sa.delete(tables.answer).where(_ANSWER.comparison == comparison.id))
-            for name, answer in comparison.answers.items():
-                named = replace(answer, contestant=name)
-                connection.execute(sa.insert(tables.answer), rows.answer_row(comparison.id, named))
-                if passages := rows.passage_rows(comparison.id, named):
-                    connection.execute(sa.insert(tables.passage), passages)
+        with self.writing() as connection:
+            save_comparison(connection, comparison)
 
     def get(self, comparison_id: str) -> Comparison | None:
-        with told(self.path), self._reading.connect() as connection:
+        with self.reading() as connection:
             return _one(connection, comparison_id)
 
     def recent(self, text: str = "", limit: int = 50, offset: int = 0) -> Sequence[Comparison]:
@@ -117,24 +101,13 @@ class DatabaseHistory:
                 _ANSWER.comparison == table.c.id, sa.func.lower(_ANSWER.text).contains(wanted, autoescape=True)
             )
             query = query.where(sa.or_(sa.func.lower(table.c.question).contains(wanted, autoescape=True), in_answer))
-        with told(self.path), self._reading.connect() as connection:
-            return _load(connection, query.limit(max(limit, 0)).offset(max(offset, 0)))
+        with self.reading() as connection:
+            return load(connection, query.limit(max(limit, 0)).offset(max(offset, 0)))
 
     def cast(self, vote: Vote) -> Vote:
         """See `arena.ports.History.cast`. `cast_at` is the new vote's, `id` the first one's."""
-        with self._writing() as connection:
-            compared = _one(connection, vote.comparison)
-            checked = checked_vote(compared, vote.annotator, vote.choice, vote.blind, vote.reason)
-            cleaned = {name: getattr(checked, name) for name in ("annotator", "choice", "reason")}
-            saved = replace(vote, **cleaned)
-            values = rows.vote_row(saved)
-            changed = {name: value for name, value in values.items() if name not in ("id", "comparison", "annotator")}
-            upsert = insert(tables.vote).values(values)
-            upsert = upsert.on_conflict_do_update(index_elements=["comparison", "annotator"], set_=changed)
-            saved = replace(saved, id=connection.execute(upsert.returning(_VOTE.id)).scalar_one())
-            cast = {("vote" if name == "id" else name): value for name, value in rows.vote_row(saved).items()}
-            connection.execute(sa.insert(tables.vote_history), cast)
-        return saved
+        with self.writing() as connection:
+            return cast_vote(connection, vote)
 
     def votes(self, comparison_id: str) -> Sequence[Vote]:
         query = sa.select(tables.vote).where(_VOTE.comparison == comparison_id).order_by(_VOTE.cast_at, _VOTE.id)
@@ -155,21 +128,65 @@ class DatabaseHistory:
         return "ready"
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that holds the write lock from its start; commits at the end, and on disk then."""
         with told(self.path), self._one_writer, self.engine.begin() as connection:
             yield connection
 
-    def _votes(self, query: sa.Select[tuple[object, ...]]) -> list[Vote]:
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """What is read in it is of one moment."""
         with told(self.path), self._reading.connect() as connection:
+            yield connection
+
+    def _votes(self, query: sa.Select[tuple[object, ...]]) -> list[Vote]:
+        with self.reading() as connection:
             return [rows.vote_from(row) for row in connection.execute(query).mappings()]
 
 
+def save_comparison(connection: sa.Connection, comparison: Comparison) -> None:
+    """See `DatabaseHistory.save`; within a transaction that writes."""
+    stored = load(connection, sa.select(tables.comparison).where(tables.comparison.c.id == comparison.id))
+    if stored and stored[0] == comparison:
+        return
+    if stored and connection.scalar(sa.select(_VOTE.id).where(_VOTE.comparison == comparison.id).limit(1)):
+        raise StorageError(
+            f"Comparison {comparison.id} has votes, so it can no longer be changed. Ask the question again."
+        )
+    values = rows.comparison_row(comparison)
+    upsert = insert(tables.comparison).values(values)
+    connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_=values))
+    connection.execute(sa.delete(tables.passage).where(_PASSAGE.comparison == comparison.id))
+    connection.execute(sa.delete(tables.answer).where(_ANSWER.comparison == comparison.id))
+    for name, answer in comparison.answers.items():
+        named = replace(answer, contestant=name)
+        connection.execute(sa.insert(tables.answer), rows.answer_row(comparison.id, named))
+        if passages := rows.passage_rows(comparison.id, named):
+            connection.execute(sa.insert(tables.passage), passages)
+
+
+def cast_vote(connection: sa.Connection, vote: Vote) -> Vote:
+    """See `DatabaseHistory.cast`; within a transaction that writes."""
+    compared = _one(connection, vote.comparison)
+    checked = checked_vote(compared, vote.annotator, vote.choice, vote.blind, vote.reason)
+    cleaned = {name: getattr(checked, name) for name in ("annotator", "choice", "reason")}
+    saved = replace(vote, **cleaned)
+    values = rows.vote_row(saved)
+    changed = {name: value for name, value in values.items() if name not in ("id", "comparison", "annotator")}
+    upsert = insert(tables.vote).values(values)
+    upsert = upsert.on_conflict_do_update(index_elements=["comparison", "annotator"], set_=changed)
+    saved = replace(saved, id=connection.execute(upsert.returning(_VOTE.id)).scalar_one())
+    cast = {("vote" if name == "id" else name): value for name, value in rows.vote_row(saved).items()}
+    connection.execute(sa.insert(tables.vote_history), cast)
+    return saved
+
+
 def _one(connection: sa.Connection, comparison_id: str) -> Comparison | None:
-    found = _load(connection, sa.select(tables.comparison).where(tables.comparison.c.id == comparison_id))
+    found = load(connection, sa.select(tables.comparison).where(tables.comparison.c.id == comparison_id))
     return found[0] if found else None
 
 
-def _load(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[Comparison]:
+def load(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[Comparison]:
     """The comparisons that `query` selects, in its order, whole."""
     found = connection.execute(query).mappings().all()
     batches = (found[start : start + BATCH] for start in range(0, len(found), BATCH))
