@@ -165,6 +165,10 @@ class Showing:
         return self.comparison.answers[contestant].text
 
 
+class PairGone(VoteRefused):
+    """This person can no longer judge this pair: it was never theirs, was voted on already, or others have it now."""
+
+
 def checked_judgement(judgement: Judgement) -> Judgement:
     """A judgement that may be saved. Raises `VoteRefused`: the correct answer is too long (the rest is looked at by
     `arena.comparison.checked_vote`)."""

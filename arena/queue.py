@@ -105,12 +105,12 @@ class Queue(Protocol):
         ...
 
     def vote(self, ballot: str, annotator: str, judgement: Judgement, change: bool = False) -> Showing:
-        """Save the vote, or with `change` replace it. Raises `VoteRefused`: not this person's, voted on already, or it
-        had expired or been skipped and enough others have it now."""
+        """Save the vote, or with `change` replace it. Raises `VoteRefused`, and as `PairGone`: not this person's, voted
+        on already, or it had expired or been skipped and enough others have it now."""
         ...
 
     def skip(self, ballot: str, annotator: str, reason: SkipReason) -> None:
-        """Pass it on to others for good. Raises `VoteRefused`: not this person's, or voted on already."""
+        """Pass it on to others for good. Raises `VoteRefused`: not this person's (`PairGone`), or voted on already."""
         ...
 
     def past(self, annotator: str, limit: int = 20, before: str = "") -> Sequence[Showing]:

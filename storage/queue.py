@@ -15,6 +15,7 @@ from arena.annotation import (
     Ballot,
     BallotState,
     Judgement,
+    PairGone,
     QueuedPrompt,
     Showing,
     SkipReason,
@@ -120,9 +121,9 @@ class DatabaseQueue:
             found = self._own(connection, ballot, annotator)
             voted = found.state is BallotState.VOTED
             if voted and not change:
-                raise VoteRefused("You have voted on this pair already, perhaps in another tab.")
+                raise PairGone("You have voted on this pair already, perhaps in another tab.")
             if found.state in (BallotState.EXPIRED, BallotState.SKIPPED) and not self._room(connection, found):
-                raise VoteRefused("This pair was yours for too long: enough others have it now.")
+                raise PairGone("This pair was yours for too long: enough others have it now.")
             values: dict[str, Any] = {
                 "state": BallotState.VOTED,
                 "choice": said.choice.value,
@@ -199,7 +200,7 @@ class DatabaseQueue:
     def _own(self, connection: sa.Connection, ballot: str, annotator: str) -> Ballot:
         row = connection.execute(sa.select(tables.ballot).where(_BALLOT.id == ballot)).mappings().first()
         if row is None or row["annotator"] != annotator:
-            raise VoteRefused("This pair was not shown to you: reload the page.")
+            raise PairGone("This pair was not shown to you: reload the page.")
         return ballot_from(row)
 
     def _set_reserved(self, ballots: Collection[str], **values: Any) -> None:

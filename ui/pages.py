@@ -8,9 +8,10 @@ import gradio as gr
 from arena.errors import WorkspaceError
 from arena.knowledge import KnowledgeDesk
 from arena.ports import History
+from arena.queue import Queue
 from arena.runner import Runner
 from arena.training import TrainingDesk
-from ui import compare, knowledge, knowledge_view, render, training
+from ui import annotate, annotate_view, compare, knowledge, knowledge_view, render, training
 from ui import history as history_page
 from ui.rights import Rights, open_to_all
 from ui.session import Session
@@ -24,9 +25,10 @@ def build(
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
     rights: Rights | None = None,
+    queue: Queue | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
-    page."""
+    page, without a queue no Annotate page."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
@@ -42,6 +44,11 @@ def build(
         with gr.Tabs(elem_id="pages") as tabs:
             with gr.Tab("Compare", id="compare", elem_id="compare_tab"):
                 asking = compare.lay_out(runner, settings)
+            if queue is not None:
+                with gr.Tab("Annotate", id="annotate") as annotate_tab:
+                    judging = annotate_view.lay_out(rights.signs_in)
+                page = annotate.Annotate(queue, rights)
+                annotate.wire(page, judging, annotate_tab, asking.name, stored_name)
             with gr.Tab("History", id="history") as history_tab:
                 reading = history_page.lay_out()
             if shelf is not None:

@@ -18,6 +18,7 @@ from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Toke
 from arena.knowledge import KnowledgeDesk
 from arena.loading import State
 from arena.question import Question
+from arena.queue import Queue
 from arena.runner import Runner
 from arena.training import RunState
 from tests.fakes import FakeDesk, FakeHistory, FakeShelf
@@ -81,7 +82,7 @@ class Scripted:
         return words * 6 if "slow" in question.text else words
 
 
-def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) -> None:
+def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, queue: Queue | None = None) -> None:
     """Serve until killed."""
     names = ("fine-tuned", "rag", "base")
     runner = Runner({name: Scripted(name, retrieves=name == "rag") for name in names})
@@ -112,7 +113,7 @@ def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None) 
         log_tail="step 400 of 777, loss 0.273, about 21 min left",
         exit_code=0,
     )
-    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf or FakeShelf(KNOWN, seconds=1.0))
+    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf or FakeShelf(KNOWN, seconds=1.0), queue=queue)
     ui.launch(pages, settings, port=port, block=False)
     threading.Event().wait()
 
