@@ -37,9 +37,9 @@ def code_version() -> str:
 
 
 def database(workspace: Workspace) -> Any:
-    from storage import DATABASE_FILE, open_history
+    from storage import chosen, open_history
 
-    return open_history(workspace.settings.get("database") or workspace.path / DATABASE_FILE)
+    return open_history(chosen(workspace.settings.get("database"), workspace.path, os.environ))
 
 
 def said(action: Callable[[], None]) -> None:

@@ -93,7 +93,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     if not set(columns) & set(TEXT):
         found = ", ".join(columns) or "none"
         raise WorkspaceError(
-            f"{path}, line 1: no column for the prompt (there are: {found}). Call one of them 'prompt' in the first line."
+            f"{path}, line 1: no column for the prompt (there are: {found}). Call one of them 'prompt' there."
         )
     for row in reader:
         if row.pop("", None):

@@ -88,14 +88,14 @@ def voted(workspace: Path) -> list[tuple[Comparison, Sequence[Vote]]]:
         WorkspaceError: no database yet.
     """
     from arena.workspace import open_workspace
-    from storage import DATABASE_FILE, open_history
+    from storage import chosen, open_history
 
-    named = open_workspace(workspace).settings.get("database")
-    if not named and not (workspace / DATABASE_FILE).is_file():
+    place = chosen(open_workspace(workspace).settings.get("database"), workspace, os.environ)
+    if isinstance(place, Path) and not place.is_file():
         raise WorkspaceError(
             f"No votes in {workspace} yet: compare and vote with `python app.py --workspace {workspace}`."
         )
-    history = open_history(named or workspace / DATABASE_FILE)
+    history = open_history(place)
     return [(comparison, history.votes(comparison.id)) for comparison in history.recent(limit=sys.maxsize)]
 
 

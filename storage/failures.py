@@ -1,17 +1,18 @@
-"""What SQLite says, in words a person can act on: every failure becomes a `StorageError` with path and way out.
+"""What a database says, in words a person can act on: every failure becomes a `StorageError` with place and way out.
 
 SQLite's result codes: https://www.sqlite.org/rescode.html
+PostgreSQL's: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
 import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from arena.errors import StorageError
+from storage.place import Place, Server, SqliteFile
 
 BUSY_SECONDS = 10.0
 """How long a statement waits for another program's lock before it gives up."""
@@ -43,31 +44,59 @@ _CODES = {
 }
 
 
+_SERVER_MESSAGES = {
+    "25006": "{place} can only be read, not written: it is a standby, or made read-only. Use the primary's address.",
+    "42501": "{place} refuses this user ({detail}). Grant it the right, or use another user in the address.",
+    "53100": "{place} could not grow: the server's disk is full. Free some space; what was saved before is safe.",
+    "53300": "{place} has no connection left. Close some, or raise max_connections on the server.",
+    "55P03": "{place} is locked by another program. Close what has it open, then try again.",
+    "40P01": "{place} could not finish: two that saved waited for each other. Try again.",
+}
+_NO_ANSWER = (
+    "{place} does not answer ({detail}). Check that the server runs, and that host, port, user, password and database "
+    "in the address are right."
+)
+_REFUSED = "{place} refused: {detail}. The server's log has the details."
+
+
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def told(place: Place) -> Iterator[None]:
     """Turns what the database or the disk refuses into `StorageError`; other exceptions pass."""
     try:
         yield
     except DBAPIError as error:
-        code = getattr(error.orig, "sqlite_errorcode", 0)
-        raise StorageError(_message(path, code, str(error.orig))) from error
+        raise StorageError(_said(place, error.orig)) from error
     except sqlite3.Error as error:
-        raise StorageError(_message(path, getattr(error, "sqlite_errorcode", 0), str(error))) from error
+        raise StorageError(_said(place, error)) from error
     except StatementError as error:
-        raise StorageError(f"{path} cannot hold this value: {error.orig}") from error
+        raise StorageError(f"{place} cannot hold this value: {error.orig}") from error
     except SQLAlchemyError as error:
-        raise StorageError(_message(path, 0, str(error))) from error
+        raise StorageError(_said(place, error)) from error
     except OSError as error:
         code = _CODES.get(error.errno or 0, sqlite3.SQLITE_IOERR)
-        raise StorageError(_message(path, code, str(error))) from error
+        raise StorageError(_file_message(place, code, str(error))) from error
 
 
-def not_a_database(path: Path) -> StorageError:
+def not_a_database(place: SqliteFile) -> StorageError:
     """The error for a file that SQLite would overwrite without a word."""
-    return StorageError(_message(path, sqlite3.SQLITE_NOTADB, ""))
+    return StorageError(_file_message(place, sqlite3.SQLITE_NOTADB, ""))
 
 
-def _message(path: Path, code: int, detail: str) -> str:
+def _said(place: Place, error: BaseException | None) -> str:
+    if isinstance(place, Server):
+        return _server_message(place, error)
+    return _file_message(place, getattr(error, "sqlite_errorcode", 0), str(error))
+
+
+def _file_message(place: Place, code: int, detail: str) -> str:
     # The low byte is the kind of failure, the rest its place (SQLITE_IOERR_WRITE, SQLITE_READONLY_DIRECTORY, ...).
     text = _MESSAGES.get(code & 0xFF, "{path} refused: {detail}. The server's log has the details.")
-    return text.format(path=path, detail=detail, elsewhere=_ELSEWHERE)
+    return text.format(path=place, detail=detail, elsewhere=_ELSEWHERE)
+
+
+def _server_message(server: Server, error: BaseException | None) -> str:
+    detail = server.hidden(" ".join(str(error).split())).removesuffix(".")
+    code = getattr(error, "sqlstate", None)
+    if code is None or code[:2] in ("08", "28", "57"):  # no connection, no entry, shut down
+        return _NO_ANSWER.format(place=server, detail=detail)
+    return _SERVER_MESSAGES.get(code, _REFUSED).format(place=server, detail=detail)

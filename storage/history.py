@@ -1,31 +1,23 @@
-"""`arena.ports.History` on a database file: what is saved is on disk before a method returns.
+"""`arena.ports.History` on a database: what is saved is on disk before a method returns.
 
 Whether a vote is allowed is `arena.comparison.checked_vote`'s to say; this asks it, in the transaction that saves.
 """
 
-import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from arena.comparison import Comparison, Vote, checked_vote
 from arena.errors import StorageError
 from storage import rows, tables
-from storage.engine import make_engine
-from storage.failures import told
-from storage.migrate import upgrade
+from storage.database import Database, open_database
+from storage.engine import insert_for
 
 LONGEST_FILTER = 2000
 """Characters of a text filter that count: as many as a prompt may have. SQLite refuses patterns over 50,000 bytes."""
-
-HEALTH_SECONDS = 0.5
-"""How long `check` waits for a lock: a health check has to answer."""
 
 BATCH = 1000
 """Comparisons loaded by one statement; SQLite takes at most 32,766 parameters."""
@@ -37,47 +29,24 @@ _CAST = tables.vote_history.c
 
 
 def open_history(url_or_path: str | Path) -> "DatabaseHistory":
-    """The history in this file, made or upgraded where needed.
-
-    `url_or_path`: a path, or "sqlite:///relative/path", "sqlite:////absolute/path".
-
-    Raises:
-        StorageError: no such folder, read-only, full, locked, not a database, or made by a newer version.
-    """
-    path = _path(url_or_path)
-    with told(path):
-        if path.is_dir():
-            raise StorageError(f"{path} is a folder: give the database a file name in it, like {path / 'arena.sqlite'}")
-        if not path.parent.is_dir():
-            raise StorageError(f"There is no folder {path.parent} for the database: make it, or choose another place.")
-        upgrade(path)
-    return DatabaseHistory(path)
-
-
-def _path(url_or_path: str | Path) -> Path:
-    text = str(url_or_path)
-    if "://" not in text:
-        return Path(text)
-    kind, _, rest = text.partition("://")
-    place = unquote(rest.partition("?")[0].removeprefix("/"))
-    if kind.partition("+")[0] != "sqlite" or place in ("", ":memory:"):
-        # Without what stands before "@": an address may hold a password.
-        shown = f"{kind}://{rest.rpartition('@')[2]}"
-        raise StorageError(f"'{shown}' is not a database file: use sqlite:///folder/arena.sqlite or a path.")
-    return Path(place)
+    """The history in this database, made or upgraded where needed. See `storage.database.open_database`."""
+    return DatabaseHistory(open_database(url_or_path))
 
 
 class DatabaseHistory:
     """Implements `arena.ports.History`. May be used by any number of threads and processes at once."""
 
-    def __init__(self, path: Path) -> None:
-        """`path`: a file that `open_history` has brought up to date."""
-        self.path = path
-        self.engine = make_engine(path)
-        self._reading = self.engine.execution_options(readonly=True)
-        self._checking = make_engine(path, busy_seconds=HEALTH_SECONDS)
-        # SQLite lets writers poll for its lock; our own threads wait in line, which is faster and fair.
-        self._one_writer = threading.Lock()
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @property
+    def engine(self) -> sa.Engine:
+        return self.database.engine
+
+    @property
+    def path(self) -> Path:
+        """The file, of an SQLite database."""
+        return self.database.path
 
     def save(self, comparison: Comparison) -> None:
         """Store it, or replace what is stored under its id.
@@ -85,28 +54,29 @@ class DatabaseHistory:
         Raises:
             StorageError: the database refuses, or it has votes and would no longer be what was voted on.
         """
-        with self.writing() as connection:
+        with self.database.writing() as connection:
             save_comparison(connection, comparison)
 
     def get(self, comparison_id: str) -> Comparison | None:
-        with self.reading() as connection:
+        with self.database.reading() as connection:
             return _one(connection, comparison_id)
 
     def recent(self, text: str = "", limit: int = 50, offset: int = 0) -> Sequence[Comparison]:
         """Newest first; `text` is looked for as it stands, so "100 %" finds a percentage."""
         table = tables.comparison
         query = sa.select(table).order_by(table.c.asked_at.desc(), table.c.id.desc())
-        if wanted := text.strip()[:LONGEST_FILTER].lower():
-            in_answer = sa.exists().where(
-                _ANSWER.comparison == table.c.id, sa.func.lower(_ANSWER.text).contains(wanted, autoescape=True)
-            )
-            query = query.where(sa.or_(sa.func.lower(table.c.question).contains(wanted, autoescape=True), in_answer))
-        with self.reading() as connection:
+        with self.database.reading() as connection:
+            if wanted := text.strip()[:LONGEST_FILTER].lower():
+                said, asked = (
+                    self.database.lowered(connection, column).contains(wanted, autoescape=True)
+                    for column in (_ANSWER.text, table.c.question)
+                )
+                query = query.where(sa.or_(asked, sa.exists().where(_ANSWER.comparison == table.c.id, said)))
             return load(connection, query.limit(max(limit, 0)).offset(max(offset, 0)))
 
     def cast(self, vote: Vote) -> Vote:
         """See `arena.ports.History.cast`. `cast_at` is the new vote's, `id` the first one's."""
-        with self.writing() as connection:
+        with self.database.writing() as connection:
             return cast_vote(connection, vote)
 
     def votes(self, comparison_id: str) -> Sequence[Vote]:
@@ -118,43 +88,25 @@ class DatabaseHistory:
         return self._votes(query.order_by(_CAST.number))
 
     def check(self) -> str:
-        """ "ready", or why nothing can be saved now: tries a write and takes it back."""
-        try:
-            with told(self.path), self._checking.connect() as connection:
-                connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
-                connection.rollback()
-        except StorageError as error:
-            return str(error)
-        return "ready"
-
-    @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that holds the write lock from its start; commits at the end, and on disk then."""
-        with told(self.path), self._one_writer, self.engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """What is read in it is of one moment."""
-        with told(self.path), self._reading.connect() as connection:
-            yield connection
+        """ "ready", or why nothing can be saved now."""
+        return self.database.check()
 
     def _votes(self, query: sa.Select[tuple[object, ...]]) -> list[Vote]:
-        with self.reading() as connection:
+        with self.database.reading() as connection:
             return [rows.vote_from(row) for row in connection.execute(query).mappings()]
 
 
 def save_comparison(connection: sa.Connection, comparison: Comparison) -> None:
     """See `DatabaseHistory.save`; within a transaction that writes."""
-    stored = load(connection, sa.select(tables.comparison).where(tables.comparison.c.id == comparison.id))
-    if stored and stored[0] == comparison:
+    stored = _one(connection, comparison.id, lock=True)
+    if stored == comparison:
         return
     if stored and connection.scalar(sa.select(_VOTE.id).where(_VOTE.comparison == comparison.id).limit(1)):
         raise StorageError(
             f"Comparison {comparison.id} has votes, so it can no longer be changed. Ask the question again."
         )
     values = rows.comparison_row(comparison)
-    upsert = insert(tables.comparison).values(values)
+    upsert = insert_for(connection)(tables.comparison).values(values)
     connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_=values))
     connection.execute(sa.delete(tables.passage).where(_PASSAGE.comparison == comparison.id))
     connection.execute(sa.delete(tables.answer).where(_ANSWER.comparison == comparison.id))
@@ -167,13 +119,13 @@ def save_comparison(connection: sa.Connection, comparison: Comparison) -> None:
 
 def cast_vote(connection: sa.Connection, vote: Vote) -> Vote:
     """See `DatabaseHistory.cast`; within a transaction that writes."""
-    compared = _one(connection, vote.comparison)
+    compared = _one(connection, vote.comparison, lock=True)
     checked = checked_vote(compared, vote.annotator, vote.choice, vote.blind, vote.reason)
     cleaned = {name: getattr(checked, name) for name in ("annotator", "choice", "reason")}
     saved = replace(vote, **cleaned)
     values = rows.vote_row(saved)
     changed = {name: value for name, value in values.items() if name not in ("id", "comparison", "annotator")}
-    upsert = insert(tables.vote).values(values)
+    upsert = insert_for(connection)(tables.vote).values(values)
     upsert = upsert.on_conflict_do_update(index_elements=["comparison", "annotator"], set_=changed)
     saved = replace(saved, id=connection.execute(upsert.returning(_VOTE.id)).scalar_one())
     cast = {("vote" if name == "id" else name): value for name, value in rows.vote_row(saved).items()}
@@ -181,8 +133,10 @@ def cast_vote(connection: sa.Connection, vote: Vote) -> Vote:
     return saved
 
 
-def _one(connection: sa.Connection, comparison_id: str) -> Comparison | None:
-    found = load(connection, sa.select(tables.comparison).where(tables.comparison.c.id == comparison_id))
+def _one(connection: sa.Connection, comparison_id: str, lock: bool = False) -> Comparison | None:
+    """`lock`: nobody else saves it or votes on it until this transaction ends."""
+    query = sa.select(tables.comparison).where(tables.comparison.c.id == comparison_id)
+    found = load(connection, query.with_for_update() if lock else query)
     return found[0] if found else None
 
 

@@ -1,11 +1,12 @@
-"""`arena.queue.Queue` in the database of a history: prompts, tasks, and who was shown which pair how.
+"""`arena.queue.Queue` in the database: prompts, tasks, and who was shown which pair how.
 
-Everything that decides and then writes does both in one transaction that holds the write lock from its start, so that
-two people, or two tabs of one person, never get more of a pair than there is.
+Everything that decides and then writes does both in one transaction that is alone from its start, so that two people,
+or two tabs of one person, never get more of a pair than there is.
 """
 
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,9 +28,13 @@ from arena.comparison import Choice, Comparison, Vote
 from arena.errors import StorageError, VoteRefused
 from arena.queue import Added, Progress, QueueSettings, QueueStatus
 from storage import queue_figures, tables
-from storage.history import DatabaseHistory, cast_vote, load, save_comparison
+from storage.database import Database
+from storage.history import cast_vote, load, save_comparison
 from storage.queue_rows import ballot_from, prompt_row, task_from, task_row
 from storage.reserving import Reserving, set_ballot
+
+LOCK = 0x717565  # any number that no other program takes
+"""The queue's advisory lock in PostgreSQL; in SQLite whoever writes is alone anyway."""
 
 _BALLOT = tables.ballot.c
 _TASK = tables.task.c
@@ -45,18 +50,18 @@ class DatabaseQueue:
 
     def __init__(
         self,
-        history: DatabaseHistory,
+        database: Database,
         settings: QueueSettings | None = None,
         now: Callable[[], datetime] = _utc_now,
         chance: random.Random | None = None,
     ) -> None:
         self.settings = settings or QueueSettings()
-        self._history, self._now, self._chance = history, now, chance or random.SystemRandom()
+        self._database, self._now, self._chance = database, now, chance or random.SystemRandom()
 
     def add(self, prompts: Sequence[QueuedPrompt], pairs: Sequence[tuple[str, str]], wanted: int = 0) -> Added:
         """See the port. A pair of contestants is one pair, whichever is named first."""
         new, tasks, known = 0, 0, []
-        with self._history.writing() as connection:
+        with self._deciding() as connection:
             for prompt in prompts:
                 found = connection.scalar(sa.select(_PROMPT.id).where(_PROMPT.text == prompt.text))
                 if found is None:
@@ -71,15 +76,13 @@ class DatabaseQueue:
 
     def next_task(self) -> tuple[Task, str] | None:
         query = sa.select(tables.task, _PROMPT.text).join(tables.prompt, _PROMPT.id == _TASK.prompt)
-        query = query.where(_TASK.state == TaskState.WAITING).order_by(
-            _PROMPT.added_at, sa.literal_column("task.rowid")
-        )
-        with self._history.reading() as connection:
+        query = query.where(_TASK.state == TaskState.WAITING).order_by(_PROMPT.added_at, _PROMPT.id, _TASK.id)
+        with self._database.reading() as connection:
             row = connection.execute(query.limit(1)).mappings().first()
         return (task_from(row), row["text"]) if row else None
 
     def answered(self, task: str, comparison: Comparison) -> bool:
-        with self._history.writing() as connection:
+        with self._deciding() as connection:
             state = connection.scalar(sa.select(_TASK.state).where(_TASK.id == task))
             if state != TaskState.WAITING:
                 return False
@@ -90,17 +93,17 @@ class DatabaseQueue:
         return True
 
     def failed(self, task: str, why: str) -> None:
-        with self._history.writing() as connection:
+        with self._deciding() as connection:
             self._set_task(connection, task, state=TaskState.FAILED, failure=why)
 
     def retry(self) -> int:
         change = sa.update(tables.task).where(_TASK.state == TaskState.FAILED)
-        with self._history.writing() as connection:
+        with self._deciding() as connection:
             return connection.execute(change.values(state=TaskState.WAITING, failure="")).rowcount
 
     def claim(self, annotator: str, besides: Collection[str] = ()) -> Showing | None:
         """See the port."""
-        with self._history.writing() as connection:
+        with self._deciding() as connection:
             self._expire(connection)
             reserving = Reserving(connection, annotator, self._now(), self.settings, self._chance)
             ballot = reserving.held(besides) or reserving.repeated() or reserving.fresh()
@@ -116,7 +119,7 @@ class DatabaseQueue:
     def vote(self, ballot: str, annotator: str, judgement: Judgement, change: bool = False) -> Showing:
         """See the port. A vote that is changed keeps the seconds of the first choice: reading took those."""
         said = checked_judgement(judgement)
-        with self._history.writing() as connection:
+        with self._deciding() as connection:
             self._expire(connection)
             found = self._own(connection, ballot, annotator)
             voted = found.state is BallotState.VOTED
@@ -141,7 +144,7 @@ class DatabaseQueue:
             return _showings(connection, [self._own(connection, ballot, annotator)])[0]
 
     def skip(self, ballot: str, annotator: str, reason: SkipReason) -> None:
-        with self._history.writing() as connection:
+        with self._deciding() as connection:
             if self._own(connection, ballot, annotator).state is BallotState.VOTED:
                 raise VoteRefused("This pair has your vote. Change it if you like; it can no longer be skipped.")
             values = {"state": BallotState.SKIPPED, "skip_reason": reason.value, "closed_at": self._now()}
@@ -154,16 +157,24 @@ class DatabaseQueue:
             moment = sa.select(_BALLOT.closed_at).where(_BALLOT.id == before).scalar_subquery()
             query = query.where(_BALLOT.closed_at < moment)
         query = query.order_by(_BALLOT.closed_at.desc(), _BALLOT.id).limit(limit)
-        with self._history.reading() as connection:
+        with self._database.reading() as connection:
             return _showings(connection, [ballot_from(row) for row in connection.execute(query).mappings()])
 
     def progress(self, annotator: str) -> Progress:
-        with self._history.reading() as connection:
+        with self._database.reading() as connection:
             return queue_figures.progress(connection, annotator, self._now())
 
     def status(self) -> QueueStatus:
-        with self._history.reading() as connection:
+        with self._database.reading() as connection:
             return queue_figures.status(connection, self._now())
+
+    @contextmanager
+    def _deciding(self) -> Iterator[sa.Connection]:
+        """A transaction in which nobody else decides anything about the queue."""
+        with self._database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+            yield connection
 
     def _add_task(self, connection: sa.Connection, task: Task) -> bool:
         same = (_TASK.prompt == task.prompt, _TASK.left == task.left, _TASK.right == task.right)
@@ -207,7 +218,7 @@ class DatabaseQueue:
         if not ballots:
             return
         reserved = sa.and_(_BALLOT.id.in_(list(ballots)), _BALLOT.state == BallotState.RESERVED)
-        with self._history.writing() as connection:
+        with self._deciding() as connection:
             connection.execute(sa.update(tables.ballot).where(reserved).values(values))
 
     def _set_task(self, connection: sa.Connection, task: str, **values: Any) -> None:

@@ -40,13 +40,17 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
 
 
 class AnyText(sa.TypeDecorator[str]):
-    """Text in which half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD instead of an error."""
+    """Text in which what cannot be kept becomes U+FFFD instead of an error: half a surrogate pair, which UTF-8 does not
+    know, and in PostgreSQL the character NUL."""
 
     impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if value is None:
+            return None
+        text = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return text.replace("\x00", "\ufffd") if dialect.name == "postgresql" else text
 
 
 _CHOICES = ", ".join(f"'{choice}'" for choice in Choice)

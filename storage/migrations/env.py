@@ -5,13 +5,13 @@ To add a revision: change storage/tables.py, then, from the repository's root,
 and set storage.migrate.HEAD to it. Check constraints and triggers are not seen by --autogenerate.
 """
 
-from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
 
-from storage.engine import make_engine
+from storage.engine import engine_for
+from storage.place import place_of
 from storage.tables import metadata
 
 
@@ -37,6 +37,6 @@ def _migrate(connection: sa.Connection) -> None:
 if (given := context.config.attributes.get("connection")) is not None:
     _migrate(given)
 else:
-    database = Path(context.get_x_argument(as_dictionary=True)["database"])
-    with make_engine(database, foreign_keys=False).begin() as opened:
+    database = place_of(context.get_x_argument(as_dictionary=True)["database"])
+    with engine_for(database, foreign_keys=False).begin() as opened:
         _migrate(opened)

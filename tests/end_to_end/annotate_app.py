@@ -8,7 +8,7 @@ from arena.ahead import Ahead
 from arena.annotation import QueuedPrompt, Source
 from arena.queue import QueueSettings
 from arena.runner import Runner
-from storage import DATABASE_FILE, DatabaseQueue, open_history
+from storage import DATABASE_FILE, DatabaseQueue, open_database
 from tests.end_to_end.scripted_app import main
 from tests.fakes import FakeContestant, said
 
@@ -20,7 +20,7 @@ LONG = (
 
 def serve(port: int, folder: Path, prompts: int) -> None:
     """Until killed."""
-    queue = DatabaseQueue(open_history(folder / DATABASE_FILE), QueueSettings())
+    queue = DatabaseQueue(open_database(folder / DATABASE_FILE), QueueSettings())
     texts = [f"How many watts does number {place} draw in normal operation?" for place in range(prompts)]
     queue.add([QueuedPrompt(text, Source.IMPORTED) for text in texts], [("fine-tuned", "rag")])
     scripts = {"fine-tuned": said("About 11 watts."), "rag": said(LONG)}

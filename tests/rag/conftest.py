@@ -1,13 +1,11 @@
 """The real MiniLM, loaded once, and a tiny workspace indexed with the real FAISS."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rag.embedder import SentenceEmbedder, open_embedder
 from rag.index import Index, open_or_build
-from tests.rag import servers
 from tests.rag.examples import tiny_workspace
 
 
@@ -24,10 +22,3 @@ def index(embedder: SentenceEmbedder, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     return tiny_workspace(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a real PostgreSQL server with pgvector, which lives as long as the tests."""
-    with servers.postgresql() as url:
-        yield url

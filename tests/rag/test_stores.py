@@ -18,9 +18,9 @@ from rag.settings import Settings
 from rag.stores import Store, add
 from tests.rag.examples import LAMPS, ScriptedModel, ask, passages
 from tests.rag.indexing_process import ToyEmbedder
-from tests.rag.servers import PASSWORD, QUOTED, needs
 from tests.rag.test_contestant import GENERATOR, HEAVY
 from tests.rag.test_upkeep import run
+from tests.servers import PASSWORD, QUOTED, needs
 
 QUESTIONS = (HEAVY, "How many days off do I get?", "In which town is the glass lamp made?", "!!!")
 Opener = Callable[..., Index]

@@ -1,21 +1,59 @@
-"""A history in a file of its own for each test, and a way to be nobody in particular."""
+"""A history of its own for each test, in a file or on a real PostgreSQL, and a way to be nobody in particular."""
 
+import itertools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from storage import DATABASE_FILE, DatabaseHistory, open_history
-
-NOBODY = 65534
+from tests import servers
+from tests.servers import NOBODY
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / DATABASE_FILE
+
+
+@pytest.fixture(scope="session")
+def new_server_database(postgresql: str) -> Callable[[], str]:
+    """Makes a PostgreSQL database with our tables, empty, and returns its URL. One is migrated and then copied."""
+    import psycopg
+
+    server = psycopg.connect(postgresql.replace("+psycopg", ""), autocommit=True)
+    server.execute("CREATE DATABASE upgraded")
+    address = postgresql.rpartition("/")[0]
+    open_history(f"{address}/upgraded").database.close()
+    numbers = itertools.count()
+
+    def make() -> str:
+        name = f"votes_{next(numbers)}"
+        server.execute(f"CREATE DATABASE {name} TEMPLATE upgraded")
+        return f"{address}/{name}"
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
+    """The address of an empty database of each kind: what should hold for both is tested on both."""
+    if request.param == "sqlite":
+        yield str(path)
+        return
+    servers.needs("psycopg")
+    yield request.getfixturevalue("new_server_database")()
+
+
+@pytest.fixture
+def kept(place: str) -> Iterator[DatabaseHistory]:
+    """A history in each kind of database."""
+    opened = open_history(place)
+    yield opened
+    opened.database.close()
 
 
 @pytest.fixture

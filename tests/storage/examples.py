@@ -48,5 +48,13 @@ def full_pair() -> Comparison:
     )
 
 
+def without_nul(comparison: Comparison) -> Comparison:
+    """As PostgreSQL keeps it, which has no character NUL."""
+    answers = {
+        name: replace(answer, text=answer.text.replace("\x00", "\ufffd")) for name, answer in comparison.answers.items()
+    }
+    return comparison.with_answers(answers)
+
+
 def vote_on(comparison: Comparison, annotator: str = "Ann", choice: Choice = Choice.LEFT, **changes: Any) -> Vote:
     return replace(Vote(comparison.id, annotator, choice, blind=True), **changes)

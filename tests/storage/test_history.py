@@ -1,5 +1,6 @@
 """What every History promises, checked on the database and on the fake that other rooms' tests rely on."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
@@ -9,19 +10,26 @@ import pytest
 from arena.comparison import Choice
 from arena.errors import StorageError, VoteRefused
 from arena.ports import History
-from storage import open_history
+from storage import DatabaseHistory, open_history
 from tests.fakes import FakeHistory
-from tests.storage.examples import NOON, answered, full_pair, pair, vote_on
+from tests.storage.examples import NOON, answered, full_pair, pair, vote_on, without_nul
 
 
-@pytest.fixture(params=["database", "fake"])
-def kept(request: pytest.FixtureRequest, path: Path) -> History:
-    return open_history(path) if request.param == "database" else FakeHistory()
+@pytest.fixture(params=["sqlite", "postgresql", "fake"])
+def kept(request: pytest.FixtureRequest, path: Path) -> Iterator[History]:
+    if request.param == "fake":
+        yield FakeHistory()
+        return
+    opened = open_history(path if request.param == "sqlite" else request.getfixturevalue("new_server_database")())
+    yield opened
+    opened.database.close()
 
 
 def test_a_comparison_comes_back_equal(kept: History) -> None:
     saved = full_pair()
     kept.save(saved)
+    if isinstance(kept, DatabaseHistory) and kept.engine.dialect.name == "postgresql":
+        saved = without_nul(saved)
     assert kept.get(saved.id) == saved
     assert list(kept.recent()) == [saved]
 

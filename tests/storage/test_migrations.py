@@ -27,7 +27,7 @@ def test_the_tables_are_what_the_revisions_make(history: DatabaseHistory) -> Non
 def test_the_head_that_start_looks_for_is_the_newest_revision(history: DatabaseHistory) -> None:
     with history.engine.connect() as connection:
         assert ScriptDirectory.from_config(migrate.configuration(connection)).get_current_head() == migrate.HEAD
-    assert migrate.revision(history.path) == migrate.HEAD
+    assert migrate.revision(history.database.place) == migrate.HEAD
 
 
 def test_one_step_down_and_up_again_keeps_votes_and_their_triggers(history: DatabaseHistory) -> None:

@@ -4,15 +4,15 @@ import random
 import threading
 from collections import Counter
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from arena.annotation import BallotState, Judgement, QueuedPrompt, Reason, Showing, SkipReason, Source
 from arena.comparison import Choice
 from arena.errors import VoteRefused
 from arena.queue import QueueSettings
-from storage import DatabaseHistory, DatabaseQueue, open_history
+from storage import DatabaseHistory, DatabaseQueue, open_database
 from tests.storage.examples import NOON, pair
 
 PAIR = ("rag", "fine-tuned")
@@ -37,7 +37,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def queue(history: DatabaseHistory, clock: Clock) -> DatabaseQueue:
-    return DatabaseQueue(history, QueueSettings(), clock, random.Random(7))
+    """That commits reach the disk is tested elsewhere, and takes long."""
+    sa.event.listen(history.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    return DatabaseQueue(history.database, QueueSettings(), clock, random.Random(7))
 
 
 def fill(queue: DatabaseQueue, number: int, wanted: int = 3) -> None:
@@ -255,7 +257,7 @@ def test_a_repeat_judged_otherwise_is_seen_as_that_and_changes_no_vote(
 
 
 def test_repeats_can_be_switched_off(history: DatabaseHistory, clock: Clock) -> None:
-    queue = DatabaseQueue(history, QueueSettings(repeat_every=0), clock)
+    queue = DatabaseQueue(history.database, QueueSettings(repeat_every=0), clock)
     fill(queue, 15)
     assert not any(judge(queue).ballot.repeats for _ in range(15))
 
@@ -267,13 +269,13 @@ def test_a_hasty_vote_is_flagged_and_counts(queue: DatabaseQueue) -> None:
     assert (work.votes, work.hasty) == (1, 1)
 
 
-def test_people_who_claim_at_once_never_get_more_than_is_wanted(path: Path) -> None:
-    fill(DatabaseQueue(open_history(path)), 6, wanted=2)
+def test_people_who_claim_at_once_never_get_more_than_is_wanted(place: str) -> None:
+    fill(DatabaseQueue(open_database(place)), 6, wanted=2)
     got: list[tuple[str, str]] = []
     ready = threading.Barrier(8)
 
     def work(annotator: str) -> None:
-        mine = DatabaseQueue(open_history(path))  # as a process of its own would
+        mine = DatabaseQueue(open_database(place))  # as a process of its own would
         held: list[str] = []
         ready.wait(30)
         while (showing := mine.claim(annotator, held)) is not None:
@@ -287,13 +289,17 @@ def test_people_who_claim_at_once_never_get_more_than_is_wanted(path: Path) -> N
     for thread in threads:
         thread.join(60)
     ballots = {ballot for _, ballot in got}
-    assert len(ballots) == 12 == DatabaseQueue(open_history(path)).status().reserved
+    assert len(ballots) == 12 == DatabaseQueue(open_database(place)).status().reserved
 
 
-def test_what_was_voted_is_there_after_a_restart(path: Path) -> None:
-    queue = DatabaseQueue(open_history(path))
-    fill(queue, 2)
-    voted = judge(queue)
-    again = DatabaseQueue(open_history(path))
-    assert again.past("Ann")[0] == voted
-    assert again.progress("Ann").votes == 1
+def test_what_was_voted_is_there_after_a_restart(place: str) -> None:
+    queue = DatabaseQueue(open_database(place))
+    fill(queue, 13)
+    for _ in range(11):
+        voted = judge(queue)
+    repeat = judge(queue)
+    queue.skip(shown(queue).ballot.id, "Ann", SkipReason.OTHER)
+    again = DatabaseQueue(open_database(place))
+    assert again.past("Ann")[1:3] == [repeat, voted] and repeat.ballot.repeats
+    assert again.progress("Ann") == queue.progress("Ann")
+    assert again.progress("Ann").votes == 11

@@ -180,8 +180,8 @@ def test_a_missing_folder_and_a_folder_as_file_are_refused(tmp_path: Path) -> No
 
 def test_addresses_name_a_file_and_hide_passwords(tmp_path: Path) -> None:
     assert open_history(f"sqlite:///{tmp_path}/a%20b.sqlite").path == tmp_path / "a b.sqlite"
-    for address in ("sqlite://", "sqlite:///:memory:", "postgresql://ann:secret@host/db"):
-        with pytest.raises(StorageError, match="is not a database file") as error:
+    for address in ("sqlite://", "sqlite:///:memory:", "mysql://ann:secret@host/db?password=secret"):
+        with pytest.raises(StorageError, match="is not a database that this program knows: use sqlite") as error:
             open_history(address)
         assert "secret" not in str(error.value)
 

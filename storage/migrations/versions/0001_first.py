@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.append_only import forget_append_only, make_append_only
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -92,11 +94,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_vote_history")),
     )
     op.create_index("ix_vote_history_comparison", "vote_history", ["comparison"])
-    for change in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER tr_vote_history_{change.lower()} BEFORE {change} ON vote_history "
-            "BEGIN SELECT RAISE(ABORT, 'vote_history is append-only'); END"
-        )
+    make_append_only("vote_history")
 
 
 def downgrade() -> None:
@@ -105,3 +103,4 @@ def downgrade() -> None:
     op.drop_table("vote")
     op.drop_table("answer")
     op.drop_table("comparison")
+    forget_append_only()

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.append_only import make_append_only_again
+
 
 revision = '0002'
 down_revision = '0001'
@@ -121,12 +123,7 @@ def downgrade() -> None:
         batch_op.drop_column('correct_answer')
         batch_op.drop_column('reasons')
 
-    # Without columns the table is made anew, and its triggers are gone with the old one.
-    for change in ('UPDATE', 'DELETE'):
-        op.execute(
-            f"CREATE TRIGGER tr_vote_history_{change.lower()} BEFORE {change} ON vote_history "
-            "BEGIN SELECT RAISE(ABORT, 'vote_history is append-only'); END"
-        )
+    make_append_only_again('vote_history')
     with op.batch_alter_table('vote', schema=None) as batch_op:
         batch_op.drop_column('seconds')
         batch_op.drop_column('ballot')

