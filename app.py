@@ -1,9 +1,7 @@
 """The entry point: the command line. No arguments: serve. What is served is built in wiring.py."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -11,44 +9,17 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+import commands.queue
 from arena.answer import Answer
-from arena.errors import ArenaError
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
-from arena.workspace import Workspace, create_workspace, open_workspace
-from wiring import Parts
-
-ROOT = Path(__file__).parent
+from arena.workspace import create_workspace, open_workspace
+from commands.shared import WORKSPACE, database, said
+from wiring import Parts, code_version
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
-WORKSPACE = typer.Option(Path("demo"), "--workspace", help="The workspace folder.")
-
-
-def code_version() -> str:
-    """The commit, read from .git without running git; "unknown" in an unpacked archive."""
-    head = ROOT / ".git" / "HEAD"
-    try:
-        reference = head.read_text().strip()
-        if not reference.startswith("ref: "):
-            return reference[:12]
-        return (ROOT / ".git" / reference.removeprefix("ref: ")).read_text().strip()[:12]
-    except OSError:
-        return "unknown"
-
-
-def database(workspace: Workspace) -> Any:
-    from storage import chosen, open_history
-
-    return open_history(chosen(workspace.settings.get("database"), workspace.path, os.environ))
-
-
-def said(action: Callable[[], None]) -> None:
-    """The one place where errors meant for people are caught."""
-    try:
-        action()
-    except ArenaError as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from None
+for group in (commands.queue,):
+    group.add_to(cli)
 
 
 @cli.callback()
@@ -71,6 +42,7 @@ def run_server(path: Path, host: str, port: int) -> None:
     workspace = open_workspace(path)
     history = database(workspace)
     parts = Parts(workspace)
+    from arena.ahead import Ahead
     from arena.loading import State
 
     def status() -> dict[str, State]:
@@ -93,8 +65,20 @@ def run_server(path: Path, host: str, port: int) -> None:
     )
     from finetune.desk import Desk
 
-    pages = ui.build(parts.runner(), history, settings, Desk(workspace.path), parts.knowledge())
-    ui.launch(pages, settings, host, port, ready=parts.start)
+    queue = commands.queue.queue_of(workspace, history.database)
+    runner = parts.runner()
+    ahead = Ahead(runner, queue, {"code": settings.code_version})
+    pages = ui.build(runner, history, settings, Desk(workspace.path), parts.knowledge(), queue=queue)
+
+    def ready() -> None:
+        parts.start()
+        if queue.settings.answer_ahead:
+            ahead.start()
+
+    try:
+        ui.launch(pages, settings, host, port, ready=ready)
+    finally:
+        ahead.stop()
 
 
 @cli.command()

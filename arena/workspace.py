@@ -21,6 +21,7 @@ TABLES = {
     "generation",
     "adapters",
     "training",
+    "queue",
 }
 
 TEMPLATE = """# Settings of this workspace; what is not named keeps its default.
@@ -37,6 +38,9 @@ examples = []
 
 [training]
 # rank = 16               # python -m finetune train --help lists them all
+
+[queue]
+# annotators = 3          # people who judge each pair; also: reservation_minutes, repeat_every, answer_ahead
 """
 
 ADVICE = """{path} is laid out:
