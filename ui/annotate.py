@@ -110,8 +110,12 @@ class Annotate:
 
     def _act(self, bench: Bench, name: str, request: gr.Request, step: Callable[[], None]) -> Updates:
         with bench.lock:
-            before = bench.mark
-            self._try(bench, name, request, step)
+            before, saved = bench.mark, bench.saved
+            bench.saved = ""
+            try:
+                self._try(bench, name, request, step)
+            except StaleMark:
+                bench.saved = saved
             return [*self._paint(bench, request), *self._fields(bench, before)]
 
     def _try(self, bench: Bench, name: str, request: gr.Request, step: Callable[[], None]) -> None:
@@ -126,7 +130,7 @@ class Annotate:
                 bench.sit_down(self.queue, annotator)
             step()
         except StaleMark:
-            pass
+            raise
         except ArenaError as error:
             bench.notice = str(error)
 

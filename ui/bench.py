@@ -172,7 +172,7 @@ class Bench:
 
 
 class StaleMark(VoteRefused):
-    """A second press, or another tab's: the pair it meant is no longer on the screen. Nothing is said about it."""
+    """A second press, or another tab's: the pair it meant is no longer on the screen. Nothing has to be said."""
 
 
 def chosen(showing: Showing) -> Choice | None:
