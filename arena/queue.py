@@ -6,6 +6,7 @@ from typing import Protocol
 
 from arena.annotation import ANNOTATORS_EACH, Judgement, QueuedPrompt, Showing, SkipReason, Task
 from arena.comparison import Comparison
+from arena.errors import WorkspaceError
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,12 @@ class QueueSettings:
     reservation_minutes: int = 15
     repeat_every: int = 12
     answer_ahead: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("annotators", 1), ("reservation_minutes", 1), ("repeat_every", 0)):
+            if getattr(self, name) < least:
+                value = getattr(self, name)
+                raise WorkspaceError(f"workspace.toml: [queue] {name} is {value}; it must be {least} or more.")
 
 
 @dataclass(frozen=True)

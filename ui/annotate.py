@@ -25,6 +25,9 @@ from ui.rights import Rights
 
 Updates = list[Any]
 
+_SCREEN = 21
+"""Values of a whole screen, fields included."""
+
 SHOW_PAIR = """() => {
   const question = document.getElementById('annotate_question');
   if (question && question.getBoundingClientRect().top < 0) question.scrollIntoView({ block: 'start' });
@@ -50,6 +53,12 @@ class Annotate:
     def greet(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
         """On opening the tab: under the name typed elsewhere."""
         return [name, *self.look(name, bench, request)]
+
+    def follow(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
+        """The name on the Compare page is known, or changed: whoever waits here for one gets a pair."""
+        if bench is None or bench.annotator or not _text(name).strip():
+            return [name, *[gr.skip()] * _SCREEN]
+        return self.greet(name, bench, request)
 
     def rename(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
         """Another person sits down here."""
@@ -140,7 +149,7 @@ class Annotate:
         showing = bench.on_screen if may else None
         chose = chosen(showing) if showing else None
         buttons = [gr.update(variant="primary" if chose is choice else "secondary") for choice in says.VOTES]
-        empty = says.empty_html(bench, self.rights.may(request, Role.ADMIN)) if may else ""
+        empty = says.empty_html(bench, self.rights.may(request, Role.ADMIN)) if may and bench.annotator else ""
         return [
             bench,
             bench.mark,
@@ -177,6 +186,7 @@ def wire(page: Annotate, layout: Layout, tab: gr.Tab, asked_as: gr.Textbox, stor
     known = [layout.name, layout.bench]
     shown = [*layout.outputs, *layout.fields]
     tab.select(page.greet, [asked_as, layout.bench], [layout.name, *shown], **HIDDEN)
+    asked_as.change(page.follow, [asked_as, layout.bench], [layout.name, *shown], **HIDDEN)
     steps = [
         layout.undo.click(page.undo, known, shown, **HIDDEN),
         layout.keep.click(page.keep, known, shown, **HIDDEN),

@@ -69,13 +69,18 @@ def answers_html(showing: Showing | None) -> tuple[str, str]:
 
 
 def _answer_html(letter: str, shown: Plain, plain: bool) -> str:
-    body = f"<p>{escaped(shown.text)}</p>" if plain else markdown_html(shown.text)
+    body = f"<p>{escaped(shown.text)}</p>" if plain else _under_a_heading(markdown_html(shown.text))
     if not shown.text:
         body = '<p class="nothing">No text.</p>'
     rest = f'<p class="rest">{escaped(shown.rest)}</p>' if shown.rest else ""
     return (
         f'<h2><span class="letter">{letter}</span> Answer {letter}</h2><div class="text" dir="auto">{body}{rest}</div>'
     )
+
+
+def _under_a_heading(markup: str) -> str:
+    """Headings in an answer one level below "Answer A"."""
+    return markup.replace("<h4>", "<h3>").replace("</h4>", "</h3>")
 
 
 def folded_html(showing: Showing | None) -> str:

@@ -85,7 +85,7 @@ class Bench:
         self._count(showing, voted)
         self.saved = f"Saved: {said(voted)}."
         if hasty:
-            self.saved += " That was quicker than reading both usually takes: u takes it back if it was a slip."
+            self.saved += " That was quicker than reading both usually takes: Undo takes it back if it was a slip."
         self._next(queue)
 
     def skip(self, queue: Queue, mark: str, reason: SkipReason) -> None:
