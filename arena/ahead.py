@@ -29,6 +29,9 @@ POLL = 5.0
 GIVE_WAY = 0.1
 """Seconds between two looks whether visitors are done."""
 
+LAST_STEP = 10.0
+"""Seconds that a stopped contestant gets to end the computation it is in."""
+
 
 class _Stop(threading.Event):
     """Set when we are to end, or while somebody wants the device."""
@@ -54,8 +57,8 @@ class Ahead:
         self._thread.start()
         return self
 
-    def stop(self, patience: float = 5.0) -> None:
-        """End within one token, and wait for that."""
+    def stop(self, patience: float = LAST_STEP) -> None:
+        """End within one token, and wait for that and for what computes."""
         self.ended.set()
         if self._thread.is_alive():
             self._thread.join(patience)
@@ -110,6 +113,7 @@ class Ahead:
             run = self._runner.start({name: Question(text)}, _Stop(self.ended, device), gives_way=True)
             for _ in run:
                 pass
+            run.wait(LAST_STEP)
             answer = run.answers()[name]
             if answer.complete or answer.failure is not None:
                 return answer

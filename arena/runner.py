@@ -78,6 +78,7 @@ class Run:
         self._open = set(names)
         self._began = time.monotonic()
         self._leases: dict[str, Lease] = {}
+        self._threads: list[threading.Thread] = []
         # When each that is answering was last heard, written by its own thread: a reader of this run that
         # dawdles makes nobody look silent.
         self._last_heard: dict[str, float] = {}
@@ -87,12 +88,21 @@ class Run:
         """The answers so far, by contestant."""
         return {name: builder.answer() for name, builder in self._builders.items()}
 
+    def wait(self, patience: float) -> None:
+        """After the last event: until the contestants have let go of their devices, too. A process that ends while one
+        of them computes is aborted by torch."""
+        until = time.monotonic() + patience
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0))
+
     def __iter__(self) -> Iterator[Stamped]:
         # Join in order before any thread runs: threads may start in any order.
         for name in self.order:
             self._leases[name] = self._runner.device(name).join(self._gives_way)
         for name in self.order:
-            threading.Thread(target=self._answer, args=(name,), daemon=True, name=f"contestant-{name}").start()
+            thread = threading.Thread(target=self._answer, args=(name,), daemon=True, name=f"contestant-{name}")
+            self._threads.append(thread)
+            thread.start()
         try:
             while self._open:
                 try:

@@ -148,7 +148,10 @@ def help_html() -> str:
         '<dialog id="annotate_help" aria-labelledby="annotate_help_title">'
         '<form method="dialog"><button>Close</button></form><h2 id="annotate_help_title">Keys</h2>'
         f"<h3>Vote, and on to the next pair</h3><ul>{votes}</ul>"
-        f"<h3>Why (before you vote, as many as fit)</h3><ul>{reasons}</ul><h3>Else</h3><ul>{actions}</ul></dialog>"
+        f"<h3>Why (before you vote, as many as fit)</h3><ul>{reasons}</ul><h3>Else</h3><ul>{actions}</ul>"
+        "<h3>What else is measured</h3><p>Every second pair is shown without formatting and citation marks. Now and "
+        "then a pair comes twice, its sides swapped, to see how steady judgements are. A choice that was quicker than "
+        "reading is marked as that, and counts.</p></dialog>"
     )
 
 
