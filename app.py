@@ -11,6 +11,7 @@ import typer
 
 import commands.backups
 import commands.people
+import commands.queue
 import commands.votes
 from arena.answer import Answer
 from arena.question import Question, checked_prompt
@@ -21,25 +22,11 @@ from commands.people import gate
 from commands.results import register, standings_of
 from commands.shared import WORKSPACE, database, said
 from commands.votes import Exporter
-from wiring import Parts
-
-ROOT = Path(__file__).parent
+from wiring import Parts, code_version
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
-for group in (commands.backups, commands.people, commands.votes):
+for group in (commands.backups, commands.people, commands.queue, commands.votes):
     group.add_to(cli)
-
-
-def code_version() -> str:
-    """The commit, read from .git without running git; "unknown" in an unpacked archive."""
-    head = ROOT / ".git" / "HEAD"
-    try:
-        reference = head.read_text().strip()
-        if not reference.startswith("ref: "):
-            return reference[:12]
-        return (ROOT / ".git" / reference.removeprefix("ref: ")).read_text().strip()[:12]
-    except OSError:
-        return "unknown"
 
 
 @cli.callback()
@@ -63,6 +50,7 @@ def run_server(path: Path, host: str, port: int) -> None:
     history = database(workspace)
     entrance = gate(workspace, host)
     parts = Parts(workspace)
+    from arena.ahead import Ahead
     from arena.loading import State
 
     generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
@@ -93,27 +81,34 @@ def run_server(path: Path, host: str, port: int) -> None:
         )
         from finetune.desk import Desk
 
+        rights, doors = entrance.rights, entrance.routes
         exports = Exporter(workspace, history)
-        rights, people = entrance.rights, entrance.people
-        standings = standings_of(history)
+        queue = commands.queue.queue_of(workspace, history.database)
+        runner, standings = parts.runner(), standings_of(history)
+        ahead = Ahead(runner, queue, {"code": settings.code_version})
         pages = ui.build(
-            parts.runner(),
+            runner,
             history,
             settings,
             Desk(workspace.path),
             parts.knowledge(),
             rights=rights,
-            people=people,
+            people=entrance.people,
             standings=standings,
             exports=exports,
+            queue=queue,
         )
 
         def ready() -> None:
             parts.start()
             standings.warm(after=parts.index.wait)
+            if queue.settings.answer_ahead:
+                ahead.start()
 
-        doors = entrance.routes
-        ui.launch(pages, settings, host, port, ready=ready, rights=rights, exports=exports, doors=doors)
+        try:
+            ui.launch(pages, settings, host, port, ready=ready, rights=rights, exports=exports, doors=doors)
+        finally:
+            ahead.stop()
 
 
 @cli.command()

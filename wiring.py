@@ -28,6 +28,18 @@ LOCAL = "local"
 Report = Callable[[str], None]
 
 
+def code_version() -> str:
+    """The commit, read from .git without running git; "unknown" in an unpacked archive."""
+    head = Path(__file__).parent / ".git" / "HEAD"
+    try:
+        reference = head.read_text().strip()
+        if not reference.startswith("ref: "):
+            return reference[:12]
+        return (Path(__file__).parent / ".git" / reference.removeprefix("ref: ")).read_text().strip()[:12]
+    except OSError:
+        return "unknown"
+
+
 def others_on_this_machine() -> float:
     """CPU seconds that other processes have used so far: what contention is measured by."""
     machine, own = psutil.cpu_times(), psutil.Process().cpu_times()

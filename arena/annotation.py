@@ -6,8 +6,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from arena.comparison import Choice, Comparison
+from arena.errors import VoteRefused
+
 ANNOTATORS_EACH = 3
 """People who are asked about each pair, where nobody says otherwise: the smallest number with a majority."""
+
+MAX_CORRECT_ANSWER_CHARACTERS = 2000
+
+SKIMMING_WORDS_A_MINUTE = 450
+"""Who chose faster than that has not read, not even skimmed. Most adults read 175 to 300 words of English non-fiction
+a minute (Brysbaert 2019, J. of Memory and Language 109, 104047); Carver (1990, Reading Rate) puts skimming at 450."""
+
+TASK = "task"
+"""The name in `Comparison.versions` under which a pair made for annotators carries its task's id."""
 
 
 class Reason(StrEnum):
@@ -21,6 +33,16 @@ class Reason(StrEnum):
     MADE_UP = "made up"
     TOO_LONG = "too long"
     EVASIVE = "evasive"
+
+
+class SkipReason(StrEnum):
+    """Why a person passes a pair on to others."""
+
+    NOT_MY_FIELD = "not my field"
+    UNCLEAR = "the question is unclear"
+    UNREADABLE = "an answer cannot be read"
+    IMPROPER = "offensive or private"
+    OTHER = "another reason"
 
 
 class Source(StrEnum):
@@ -52,7 +74,7 @@ class BallotState(StrEnum):
 @dataclass(frozen=True)
 class QueuedPrompt:
     """A question for annotators. `fact` is its id in questions.jsonl; `kind` the fact's class (trained, documents
-    only, unanswerable), `wording` "trained" or "held out", each "" where unknown."""
+    only, unanswerable), `wording` "trained", "held out" or "oblique" (held out, too), each "" where unknown."""
 
     text: str
     source: Source
@@ -106,3 +128,70 @@ class Ballot:
     hasty: bool = False
     """Chosen in less time than reading takes; flagged, never dropped silently."""
     reasons: Sequence[Reason] = ()
+    reason: str = ""
+    correct_answer: str = ""
+    """What was said beside the choice; on a repeat it stands here only."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a person says of a pair. `choice` is in the comparison's sides; `seconds` from showing to choosing."""
+
+    choice: Choice
+    reasons: Sequence[Reason] = ()
+    reason: str = ""
+    correct_answer: str = ""
+    seconds: float | None = None
+    hasty: bool = False
+
+
+@dataclass(frozen=True)
+class Showing:
+    """A ballot with what it shows."""
+
+    ballot: Ballot
+    comparison: Comparison
+
+    @property
+    def left(self) -> str:
+        """The answer that stands on the left of the page."""
+        return self._text(self.comparison.right if self.ballot.swapped else self.comparison.left)
+
+    @property
+    def right(self) -> str:
+        return self._text(self.comparison.left if self.ballot.swapped else self.comparison.right)
+
+    def _text(self, contestant: str) -> str:
+        return self.comparison.answers[contestant].text
+
+
+class PairGone(VoteRefused):
+    """This person can no longer judge this pair: it was never theirs, was voted on already, or others have it now."""
+
+
+def checked_judgement(judgement: Judgement) -> Judgement:
+    """A judgement that may be saved. Raises `VoteRefused`: the correct answer is too long (the rest is looked at by
+    `arena.comparison.checked_vote`)."""
+    correct = judgement.correct_answer.strip()
+    if len(correct) > MAX_CORRECT_ANSWER_CHARACTERS:
+        raise VoteRefused(
+            f"The correct answer has {len(correct):,} characters; the limit is {MAX_CORRECT_ANSWER_CHARACTERS:,}."
+        )
+    return Judgement(
+        judgement.choice, tuple(judgement.reasons), judgement.reason, correct, judgement.seconds, judgement.hasty
+    )
+
+
+def unswapped(choice: Choice, swapped: bool) -> Choice:
+    """What was chosen on the page, in the comparison's sides; and back."""
+    return {Choice.LEFT: Choice.RIGHT, Choice.RIGHT: Choice.LEFT}.get(choice, choice) if swapped else choice
+
+
+def is_hasty(seconds: float, words: int) -> bool:
+    """Whether `words` cannot even have been skimmed in that time."""
+    return seconds < words * 60 / SKIMMING_WORDS_A_MINUTE
+
+
+def for_annotators(comparison: Comparison) -> bool:
+    """Whether this pair was made for the queue: nobody may learn from the pages which side is which."""
+    return TASK in comparison.versions

@@ -32,12 +32,20 @@ class Device:
         self._background = 0
         self._background_runs = 0
 
-    def join(self) -> "Lease":
-        """Take the next place in the line, at once. The lease must be released, granted or not."""
-        lease = Lease(self)
+    def join(self, gives_way: bool = False) -> "Lease":
+        """Take the next place in the line, at once. The lease must be released, granted or not. One that gives way
+        lets everybody else ahead until it is granted."""
+        lease = Lease(self, gives_way)
         with self._condition:
-            self._line.append(lease)
+            patient = (place for place, one in enumerate(self._line) if one.gives_way and not one.granted)
+            self._line.insert(len(self._line) if gives_way else next(patient, len(self._line)), lease)
         return lease
+
+    @property
+    def wanted(self) -> bool:
+        """Somebody who does not give way has the device or waits for it."""
+        with self._condition:
+            return any(not lease.gives_way for lease in self._line)
 
     @contextmanager
     def background(self) -> Iterator[None]:
@@ -73,7 +81,9 @@ class Device:
 class Lease:
     """A place in a device's line and, once nobody is ahead, the right to use it."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, gives_way: bool = False) -> None:
+        self.gives_way = gives_way
+        self.granted = False
         self._device = device
         self._start: tuple[float, float, int, int] | None = None
 
@@ -89,15 +99,13 @@ class Lease:
                 if ahead and ahead == told:
                     condition.wait(poll)
                     continue
+                # Under the lock: whoever joins now must not go ahead any more.
+                self.granted = ahead == 0
             if ahead == 0:
                 self._start = self._device._reading()
                 return
             told = ahead
             yield ahead
-
-    @property
-    def granted(self) -> bool:
-        return self._start is not None
 
     def contended(self) -> bool:
         """True when background work overlapped, or others used over CONTENDED_SHARE of the cores."""

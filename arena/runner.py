@@ -36,15 +36,26 @@ class Runner:
     patience: float = 120.0
     stop_patience: float = 2.0
 
-    def start(self, questions: Mapping[str, Question], stop: threading.Event, seed: int | None = None) -> "Run":
+    def start(
+        self,
+        questions: Mapping[str, Question],
+        stop: threading.Event,
+        seed: int | None = None,
+        gives_way: bool = False,
+    ) -> "Run":
         """Ask each named contestant its question. Iterate the returned run for the events; `seed` fixes
-        the order on a shared device. Setting `stop` ends every contestant within one token."""
+        the order on a shared device. Setting `stop` ends every contestant within one token. With `gives_way` all
+        other questions come first."""
         names = list(questions)
         random.Random(seed).shuffle(names)
         for name in names:
-            device = self.contestants[name].device
-            self.devices.setdefault(device, Device(device))
-        return Run(self, questions, names, stop)
+            self.device(name)
+        return Run(self, questions, names, stop, gives_way)
+
+    def device(self, name: str) -> Device:
+        """What this contestant runs on."""
+        device = self.contestants[name].device
+        return self.devices.setdefault(device, Device(device))
 
 
 class Run:
@@ -52,15 +63,22 @@ class Run:
     which contestants on a shared device take their turn."""
 
     def __init__(
-        self, runner: Runner, questions: Mapping[str, Question], names: Sequence[str], stop: threading.Event
+        self,
+        runner: Runner,
+        questions: Mapping[str, Question],
+        names: Sequence[str],
+        stop: threading.Event,
+        gives_way: bool = False,
     ) -> None:
         self.order = tuple(names)
+        self._gives_way = gives_way
         self._runner, self._questions, self._stop = runner, questions, stop
         self._builders = {name: AnswerBuilder(name) for name in names}
         self._heard: queue.Queue[tuple[str, Event, float, bool]] = queue.Queue()
         self._open = set(names)
         self._began = time.monotonic()
         self._leases: dict[str, Lease] = {}
+        self._threads: list[threading.Thread] = []
         # When each that is answering was last heard, written by its own thread: a reader of this run that
         # dawdles makes nobody look silent.
         self._last_heard: dict[str, float] = {}
@@ -70,12 +88,21 @@ class Run:
         """The answers so far, by contestant."""
         return {name: builder.answer() for name, builder in self._builders.items()}
 
+    def wait(self, patience: float) -> None:
+        """After the last event: until the contestants have let go of their devices, too. A process that ends while one
+        of them computes is aborted by torch."""
+        until = time.monotonic() + patience
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0))
+
     def __iter__(self) -> Iterator[Stamped]:
         # Join in order before any thread runs: threads may start in any order.
         for name in self.order:
-            self._leases[name] = self._runner.devices[self._runner.contestants[name].device].join()
+            self._leases[name] = self._runner.device(name).join(self._gives_way)
         for name in self.order:
-            threading.Thread(target=self._answer, args=(name,), daemon=True, name=f"contestant-{name}").start()
+            thread = threading.Thread(target=self._answer, args=(name,), daemon=True, name=f"contestant-{name}")
+            self._threads.append(thread)
+            thread.start()
         try:
             while self._open:
                 try:

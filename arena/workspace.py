@@ -24,6 +24,7 @@ TABLES = {
     "training",
     "backups",
     "votes",
+    "queue",
 }
 
 TEMPLATE = """# Settings of this workspace; what is not named keeps its default.
@@ -43,6 +44,9 @@ examples = []
 
 [training]
 # rank = 16               # python -m finetune train --help lists them all
+
+[queue]
+# annotators = 3          # people who judge each pair; also: reservation_minutes, repeat_every, answer_ahead
 
 [backups]
 # every_hours = 24.0      # 0 for none by themselves

@@ -1,6 +1,6 @@
 """Keeps comparisons, votes and people in an SQLite file or a PostgreSQL server, through SQLAlchemy and Alembic.
 
-Covers: tables, migrations, the implementation of `arena.ports.History`, errors in words.
+Covers: tables, migrations, the implementations of `arena.ports.History` and `arena.queue.Queue`, errors in words.
 Does not cover: who may vote and what a vote means (arena/), pages (ui/).
 """
 
@@ -9,6 +9,7 @@ from storage.history import DatabaseHistory, open_history
 from storage.judgements import DatabaseJudgements
 from storage.people import DatabasePeople, open_people
 from storage.place import DATABASE_FILE, chosen
+from storage.queue import DatabaseQueue
 
 __all__ = [
     "DATABASE_FILE",
@@ -16,6 +17,7 @@ __all__ = [
     "DatabaseHistory",
     "DatabaseJudgements",
     "DatabasePeople",
+    "DatabaseQueue",
     "chosen",
     "open_database",
     "open_history",

@@ -56,23 +56,7 @@ class DatabaseHistory:
             StorageError: the database refuses, or it has votes and would no longer be what was voted on.
         """
         with self.database.writing() as connection:
-            stored = _one(connection, comparison.id, lock=True)
-            if stored == comparison:
-                return
-            if stored and connection.scalar(sa.select(_VOTE.id).where(_VOTE.comparison == comparison.id).limit(1)):
-                raise StorageError(
-                    f"Comparison {comparison.id} has votes, so it can no longer be changed. Ask the question again."
-                )
-            values = rows.comparison_row(comparison)
-            upsert = insert_for(connection)(tables.comparison).values(values)
-            connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_=values))
-            connection.execute(sa.delete(tables.passage).where(_PASSAGE.comparison == comparison.id))
-            connection.execute(sa.delete(tables.answer).where(_ANSWER.comparison == comparison.id))
-            for name, answer in comparison.answers.items():
-                named = replace(answer, contestant=name)
-                connection.execute(sa.insert(tables.answer), rows.answer_row(comparison.id, named))
-                if passages := rows.passage_rows(comparison.id, named):
-                    connection.execute(sa.insert(tables.passage), passages)
+            save_comparison(connection, comparison)
 
     def get(self, comparison_id: str) -> Comparison | None:
         with self.database.reading() as connection:
@@ -89,24 +73,12 @@ class DatabaseHistory:
                     for column in (_ANSWER.text, table.c.question)
                 )
                 query = query.where(sa.or_(asked, sa.exists().where(_ANSWER.comparison == table.c.id, said)))
-            return _load(connection, query.limit(max(limit, 0)).offset(max(offset, 0)))
+            return load(connection, query.limit(max(limit, 0)).offset(max(offset, 0)))
 
     def cast(self, vote: Vote) -> Vote:
         """See `arena.ports.History.cast`. `cast_at` is the new vote's, `id` the first one's."""
         with self.database.writing() as connection:
-            compared = _one(connection, vote.comparison, lock=True)
-            checked = checked_vote(compared, vote.annotator, vote.choice, vote.blind, vote.reason)
-            cleaned = {name: getattr(checked, name) for name in ("annotator", "choice", "reason")}
-            saved = replace(vote, **cleaned)
-            values = rows.vote_row(saved)
-            changed = {name: value for name, value in values.items() if name not in ("id", "comparison", "annotator")}
-            upsert = insert_for(connection)(tables.vote).values(values)
-            upsert = upsert.on_conflict_do_update(index_elements=["comparison", "annotator"], set_=changed)
-            saved = replace(saved, id=connection.execute(upsert.returning(_VOTE.id)).scalar_one())
-            cast = {("vote" if name == "id" else name): value for name, value in rows.vote_row(saved).items()}
-            number = connection.execute(sa.insert(tables.vote_history).values(cast)).inserted_primary_key
-            connection.execute(sa.insert(tables.outbox).values(cast=number[0] if number else None))
-        return saved
+            return cast_vote(connection, vote)
 
     def votes(self, comparison_id: str) -> Sequence[Vote]:
         query = sa.select(tables.vote).where(_VOTE.comparison == comparison_id).order_by(_VOTE.cast_at, _VOTE.id)
@@ -123,7 +95,7 @@ class DatabaseHistory:
             votes: dict[str, list[Vote]] = defaultdict(list)
             for row in connection.execute(sa.select(tables.vote).order_by(_VOTE.cast_at, _VOTE.id)).mappings():
                 votes[row["comparison"]].append(rows.vote_from(row))
-            return [(comparison, votes[comparison.id]) for comparison in _load(connection, query)]
+            return [(comparison, votes[comparison.id]) for comparison in load(connection, query)]
 
     def kept(self) -> Kept:
         """How many casts are saved, those that a later one replaced included."""
@@ -139,14 +111,52 @@ class DatabaseHistory:
             return [rows.vote_from(row) for row in connection.execute(query).mappings()]
 
 
+def save_comparison(connection: sa.Connection, comparison: Comparison) -> None:
+    """See `DatabaseHistory.save`; within a transaction that writes."""
+    stored = _one(connection, comparison.id, lock=True)
+    if stored == comparison:
+        return
+    if stored and connection.scalar(sa.select(_VOTE.id).where(_VOTE.comparison == comparison.id).limit(1)):
+        raise StorageError(
+            f"Comparison {comparison.id} has votes, so it can no longer be changed. Ask the question again."
+        )
+    values = rows.comparison_row(comparison)
+    upsert = insert_for(connection)(tables.comparison).values(values)
+    connection.execute(upsert.on_conflict_do_update(index_elements=["id"], set_=values))
+    connection.execute(sa.delete(tables.passage).where(_PASSAGE.comparison == comparison.id))
+    connection.execute(sa.delete(tables.answer).where(_ANSWER.comparison == comparison.id))
+    for name, answer in comparison.answers.items():
+        named = replace(answer, contestant=name)
+        connection.execute(sa.insert(tables.answer), rows.answer_row(comparison.id, named))
+        if passages := rows.passage_rows(comparison.id, named):
+            connection.execute(sa.insert(tables.passage), passages)
+
+
+def cast_vote(connection: sa.Connection, vote: Vote) -> Vote:
+    """See `DatabaseHistory.cast`; within a transaction that writes."""
+    compared = _one(connection, vote.comparison, lock=True)
+    checked = checked_vote(compared, vote.annotator, vote.choice, vote.blind, vote.reason)
+    cleaned = {name: getattr(checked, name) for name in ("annotator", "choice", "reason")}
+    saved = replace(vote, **cleaned)
+    values = rows.vote_row(saved)
+    changed = {name: value for name, value in values.items() if name not in ("id", "comparison", "annotator")}
+    upsert = insert_for(connection)(tables.vote).values(values)
+    upsert = upsert.on_conflict_do_update(index_elements=["comparison", "annotator"], set_=changed)
+    saved = replace(saved, id=connection.execute(upsert.returning(_VOTE.id)).scalar_one())
+    cast = {("vote" if name == "id" else name): value for name, value in rows.vote_row(saved).items()}
+    number = connection.execute(sa.insert(tables.vote_history).values(cast)).inserted_primary_key
+    connection.execute(sa.insert(tables.outbox).values(cast=number[0] if number else None))
+    return saved
+
+
 def _one(connection: sa.Connection, comparison_id: str, lock: bool = False) -> Comparison | None:
     """`lock`: nobody else saves it or votes on it until this transaction ends."""
     query = sa.select(tables.comparison).where(tables.comparison.c.id == comparison_id)
-    found = _load(connection, query.with_for_update() if lock else query)
+    found = load(connection, query.with_for_update() if lock else query)
     return found[0] if found else None
 
 
-def _load(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[Comparison]:
+def load(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[Comparison]:
     """The comparisons that `query` selects, in its order, whole."""
     found = connection.execute(query).mappings().all()
     batches = (found[start : start + BATCH] for start in range(0, len(found), BATCH))

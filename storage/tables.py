@@ -211,6 +211,8 @@ ballot = sa.Table(
     _column("choice", sa.Text),
     _column("skip_reason", AnyText),
     sa.Column("reasons", sa.JSON, nullable=False),
+    _column("reason", AnyText),
+    _column("correct_answer", AnyText),
     _column("reserved_at", UtcDateTime),
     _column("expires_at", UtcDateTime),
     sa.Column("closed_at", UtcDateTime),

@@ -137,7 +137,15 @@ def _vote(rows: Any, generator: np.random.Generator, pair: dict[str, Any], perso
     seconds = float(generator.lognormal(3, 0.5))
     reasons = [str(generator.choice(BAD if choice == "both bad" else GOOD))] if generator.random() < 0.5 else []
     shown = {"task": f"task-{key}", "comparison": key, "annotator": annotator, "plain": plain, "state": "voted"}
-    shown |= {"skip_reason": "", "reasons": [], "reserved_at": cast_at, "expires_at": cast_at, "closed_at": cast_at}
+    shown |= {
+        "skip_reason": "",
+        "reason": "",
+        "correct_answer": "",
+        "reasons": [],
+        "reserved_at": cast_at,
+        "expires_at": cast_at,
+        "closed_at": cast_at,
+    }
     shown |= {"seconds": seconds, "hasty": seconds < 8}
     rows["ballot"].append(shown | {"id": ballot, "swapped": swapped, "repeats": "", "choice": choice})
     if generator.random() < 0.08:

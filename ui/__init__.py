@@ -1,4 +1,4 @@
-"""The Gradio pages: Compare, Results, History, Knowledge and Training, and the server that shows them.
+"""The Gradio pages (Compare, Annotate, Results, History, Knowledge, Training, People) and the server that shows them.
 
 Does not cover: answering (arena.runner), keeping (arena.ports.History), reading settings (app.py).
 Importing this package is cheap; Gradio itself is imported by `build` and `launch`.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from arena.knowledge import KnowledgeDesk
 from arena.people import People
 from arena.ports import Exports, History
+from arena.queue import Queue
 from arena.runner import Runner
 from arena.standings import Standings
 from arena.training import TrainingDesk
@@ -37,10 +38,11 @@ def build(
     people: People | None = None,
     standings: Standings | None = None,
     exports: Exports | None = None,
+    queue: Queue | None = None,
 ) -> "Blocks":
     """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`, for
-    the Results page to `standings`, for the People page to `people`. `rights` says who may what; without, nobody signs
-    in (`ui.rights.open_to_all`). `exports`: what may be downloaded.
+    the Results page to `standings`, for the People page to `people`, for the Annotate page to `queue`.
+    `rights` says who may what; without, nobody signs in (`ui.rights.open_to_all`). `exports`: what may be downloaded.
     Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
@@ -54,6 +56,7 @@ def build(
         people=people,
         standings=standings,
         exports=exports,
+        queue=queue,
     )
 
 

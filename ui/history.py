@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from arena.annotation import for_annotators
 from arena.comparison import Comparison
 from arena.errors import ArenaError, NotAllowed
 from arena.people import Role
@@ -17,6 +18,10 @@ from ui.screen import hidden_in_history, stored_panes
 from ui.settings import Settings
 
 RECENT = 50
+NO_VOTE_YET = (
+    "Asked with the names hidden, and nobody has voted yet: names, timings and passages appear with the first vote."
+)
+ANNOTATORS = "Made for annotators, who judge it blind: names, timings, passages and votes are not shown here."
 
 # A click opens the comparison in place; a middle click or a link opened in a new tab goes through the permalink.
 OPEN_IN_PLACE = """
@@ -74,12 +79,8 @@ class HistoryPage:
             comparison = replace(comparison, asked_by="")
         left, right = stored_panes(comparison, self.settings, hidden)
         names = (self.settings.label(comparison.left).name, self.settings.label(comparison.right).name)
-        below = (
-            '<p class="nothing">Asked with the names hidden, and nobody has voted yet: names, timings and passages '
-            "appear with the first vote.</p>"
-            if hidden
-            else render.votes_html(votes, names)
-        )
+        why = ANNOTATORS if for_annotators(comparison) else NO_VOTE_YET
+        below = f'<p class="nothing">{why}</p>' if hidden else render.votes_html(votes, names)
         earlier = "" if hidden else render.histories_html(comparison.histories, self.settings)
         asked = f"{render.when(comparison.asked_at)}" + (f" by {comparison.asked_by}" if comparison.asked_by else "")
         question = earlier + render.question_html(comparison.question) + f"<small>{escaped(asked)}</small>"
@@ -92,7 +93,7 @@ class HistoryPage:
 
     def _sides(self, comparison: Comparison) -> str:
         if hidden_in_history(comparison, lambda: self.history.votes(comparison.id)):
-            return "names hidden until a vote"
+            return "for annotators, names hidden" if for_annotators(comparison) else "names hidden until a vote"
         return f"{self.settings.label(comparison.left).name} and {self.settings.label(comparison.right).name}"
 
 

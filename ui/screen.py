@@ -3,10 +3,12 @@
 The only way from a session to the browser. Pure: a session in, a `Screen` out.
 """
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from arena.annotation import for_annotators
 from arena.answer import Answer
 from arena.comparison import Comparison, Vote
 from ui import render
@@ -66,15 +68,19 @@ def screen(session: Session, settings: Settings, sides: tuple[str, str] | None =
 
 
 def stored_panes(comparison: Comparison, settings: Settings, hidden: bool) -> tuple[Pane, Pane]:
-    """Both sides of a comparison from the history."""
-    return (
-        _stored(comparison, settings, "A", comparison.left, hidden),
-        _stored(comparison, settings, "B", comparison.right, hidden),
-    )
+    """Both sides of a comparison from the history. A pair for annotators stands in an order that tells nothing: which
+    contestant comes first in the database is always the same."""
+    names = [comparison.left, comparison.right]
+    if for_annotators(comparison):
+        random.Random(comparison.id).shuffle(names)
+    return _stored(comparison, settings, "A", names[0], hidden), _stored(comparison, settings, "B", names[1], hidden)
 
 
 def hidden_in_history(comparison: Comparison, votes: Callable[[], Sequence[Vote]], now: datetime | None = None) -> bool:
-    """A blind comparison stays hidden everywhere while somebody may still vote on it without knowing."""
+    """A blind comparison stays hidden everywhere while somebody may still vote on it without knowing; a pair for
+    annotators always: several judge it, and each may think again."""
+    if for_annotators(comparison):
+        return True
     if not comparison.blind:
         return False
     ended_badly = any(answer.failure or answer.reason == "stopped" for answer in comparison.answers.values())

@@ -96,13 +96,16 @@ def health(settings: Settings) -> Callable[[Request], JSONResponse]:
     return healthz
 
 
+STYLES = ("style.css", "annotate.css")
+SCRIPTS = ("page.js", "annotate.js")
+
+
 def looks() -> dict[str, Any]:
-    """How the pages look and the little they do in the browser."""
-    return {
-        "theme": theme(),
-        "css": (HERE / "style.css").read_text(encoding="utf-8"),
-        "js": (HERE / "page.js").read_text(encoding="utf-8"),
-    }
+    """How the pages look and the little they do in the browser. Each script is one function, called once."""
+    styles = [(HERE / name).read_text(encoding="utf-8") for name in STYLES]
+    scripts = [(HERE / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    calls = "\n".join(f"({script.strip()})();" for script in scripts)
+    return {"theme": theme(), "css": "\n".join(styles), "js": f"() => {{\n{calls}\n}}"}
 
 
 def manners(settings: Settings, may_upload: Allowed, routes: Sequence[Route] = ()) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +19,7 @@ from arena.evaluation import HELD_OUT, SPLITS, Asked, BatchAnswer, Notebook, Row
 from arena.events import Waiting
 from arena.ports import History
 from arena.question import Question, checked_prompt
+from arena.queue import QueueStatus
 from arena.runner import Runner
 
 Ask = Callable[[str, str], Answer]
@@ -140,3 +143,39 @@ def _share(row: Row, *splits: str) -> str:
     share = row.share(*splits)
     total = sum(row.counts.get(split, (0, 0))[1] for split in splits)
     return "-" if share is None else f"{share:.1%} of {total}"
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar over `total` steps; the function handed out makes one, and says what went wrong with it."""
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    ) as progress:
+        task = progress.add_task(what, total=total)
+
+        def step(trouble: str) -> None:
+            progress.advance(task)
+            if trouble:
+                progress.console.print(Text(trouble, style="red"))
+
+        yield step
+
+
+def print_queue(status: QueueStatus) -> None:
+    """The annotators' queue: how far it is, why pairs failed, and what each person did."""
+    console = Console()
+    console.print(
+        f"{status.prompts} prompts. Pairs: {status.ready} ready, {status.waiting} waiting for answers, "
+        f"{status.failed} failed. Votes: {status.votes} of {status.wanted}; {status.reserved} pairs on screens now."
+    )
+    for why, number in Counter(status.failures.values()).most_common():
+        console.print(Text(f"failed ({number}): {why}", style="red"))
+    if status.failures:
+        console.print("Try those again with: python app.py queue retry")
+    if not status.people:
+        return
+    people = Table("annotator", "votes", "skipped", "judged alike when shown again", "quicker than reading")
+    for one in status.people:
+        same = f"{one.same} of {one.repeats}" if one.repeats else "-"
+        people.add_row(Text(one.annotator), str(one.votes), str(one.skipped), same, str(one.hasty))
+    console.print(people)

@@ -120,3 +120,19 @@ def test_an_abandoned_lease_counts_as_background_until_it_is_released() -> None:
     hanging.release()
     hanging.release()
     assert not granted(device.join()).contended()
+
+
+def test_who_gives_way_lets_everybody_ahead_until_it_has_the_device() -> None:
+    device = Device("cpu")
+    first, patient, late = device.join(), device.join(gives_way=True), device.join()
+    other = device.join(gives_way=True)
+    assert device.wanted
+    for lease, ahead in ((first, []), (late, [1]), (patient, [2]), (other, [3])):
+        waiting = lease.waiting(threading.Event())
+        assert [next(waiting)] == ahead if ahead else list(waiting) == []
+    for lease in (first, late):
+        lease.release()
+    assert not device.wanted
+    assert list(patient.waiting(threading.Event())) == [] and patient.granted
+    newcomer = device.join()
+    assert next(newcomer.waiting(threading.Event())) == 1  # it has begun: nobody takes the device from it

@@ -52,6 +52,14 @@ def task(name: str, of: str, comparison: str | None, **changes: Any) -> dict[str
 
 def ballot(name: str, of: str, comparison: str, **changes: Any) -> dict[str, Any]:
     made = {"id": name, "task": of, "comparison": comparison, "annotator": "Ann", "swapped": True, "plain": False}
-    closed = {"repeats": "", "state": "voted", "choice": "both bad", "skip_reason": "", "reasons": ["wrong"]}
+    closed = {
+        "repeats": "",
+        "state": "voted",
+        "choice": "both bad",
+        "skip_reason": "",
+        "reason": "",
+        "correct_answer": "",
+        "reasons": ["wrong"],
+    }
     times = {"reserved_at": NOON, "expires_at": NOON, "closed_at": NOON, "seconds": 2.5, "hasty": False}
     return {**made, **closed, **times, **changes}

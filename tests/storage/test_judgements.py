@@ -43,7 +43,16 @@ def saved(history: DatabaseHistory, **changes: Any) -> Comparison:
 def ballot(history: DatabaseHistory, comparison: Comparison, **values: Any) -> str:
     """A closed ballot of Ann's; returns its id."""
     row = {"id": "b1", "task": "t1", "comparison": comparison.id, "annotator": "Ann", "swapped": False, "plain": False}
-    row |= {"repeats": "", "state": "voted", "choice": "left", "skip_reason": "", "reasons": [], "hasty": False}
+    row |= {
+        "repeats": "",
+        "state": "voted",
+        "choice": "left",
+        "skip_reason": "",
+        "reason": "",
+        "correct_answer": "",
+        "reasons": [],
+        "hasty": False,
+    }
     row |= {"reserved_at": NOON, "expires_at": NOON, "closed_at": NOON, "seconds": 9.0} | values
     prompt = {"id": "p1", "source": "questions", "fact": "f", "kind": "trained", "topic": "lamps", "added_by": ""}
     prompt |= {"text": "How long is it?", "document": "guide.pdf", "wording": "held out", "added_at": NOON}

@@ -1,9 +1,11 @@
 """While names are hidden, nothing that reaches the browser tells the sides apart but the answers' text."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from arena.comparison import Choice
+from arena.annotation import TASK
+from arena.comparison import Choice, Vote
 from arena.events import Working
 from tests.fakes import Await
 from tests.ui.pages import FAILING, RAG, REQUEST, TUNED, Page
@@ -160,3 +162,21 @@ def test_earlier_turns_do_not_name_the_voices_while_names_are_hidden() -> None:
     page.sent.clear()
     page.ask("Second?", blind=True)
     assert "First?" in page.seen and leaks(page.seen) == []
+
+
+def test_the_history_never_tells_which_is_which_of_a_pair_for_annotators() -> None:
+    page = Page()
+    page.ask(blind=True)
+    page.vote(Choice.TIE)
+    history = HistoryPage(page.history, page.settings, page.rights)
+    orders = set()
+    for number in range(20):
+        made = replace(
+            page.history.recent()[0], id=f"{number:032x}", left="fine-tuned", right="rag", versions={TASK: "t"}
+        )
+        page.history.save(made)
+        page.history.cast(Vote(made.id, "Ann", Choice.LEFT, blind=True))
+        sent = history.open(made.id, REQUEST)
+        assert leaks("".join(sent)) == [] and "is better" not in "".join(sent)
+        orders.add("tuned says" in sent[3])
+    assert orders == {True, False}

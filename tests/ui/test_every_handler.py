@@ -17,14 +17,19 @@ import pytest
 from starlette.routing import Route
 
 import ui
+from arena import elsewhere
+from arena.annotation import QueuedPrompt, Source
 from arena.answer import Answer
 from arena.comparison import Choice, Comparison, Vote
 from arena.people import PeopleSettings, Role
+from arena.queue import QueueSettings
 from arena.runner import Runner
 from arena.training import RunState
+from storage import DatabasePeople, DatabaseQueue, open_database
 from tests.end_to_end.conftest import free_port
 from tests.fakes import FakeContestant, FakeDesk, FakeHistory, FakeShelf
-from tests.storage.examples import PASSWORD, people_in
+from tests.storage.examples import CHEAP, PASSWORD, pair
+from tests.ui.test_exports import FakeExports
 from ui.accounts import COOKIE, accounts
 from ui.sign_in import Doors
 
@@ -41,6 +46,7 @@ FOR_VISITORS = {
     "Compare.press_stop": "stops what was asked on this page",
     "Compare.clear": "empties this page",
     "Compare.choose_sides": "what the contestants are",
+    "Keeping.look": "whether the vote of this page is backed up",
     "Compare.remember": "gives a typed name back",
     "Compare.voter.<locals>.vote": "votes on what was asked on this page",
     "HistoryPage.open_clicked": "opens what one has the id of",
@@ -50,14 +56,38 @@ FOR_VISITORS = {
     "KnowledgePage.close": "closes a panel",
     "KnowledgePage.keep": "closes a question",
 }
-FOR_ANNOTATORS = {"HistoryPage.find"}
+FOR_ANNOTATORS = {
+    "HistoryPage.find",
+    *(f"Annotate.{name}" for name in ("look", "greet", "follow", "rename", "undo", "keep", "open_clicked", "prepare")),
+    "Annotate.voter.<locals>.vote",
+    "Annotate.skipper.<locals>.skip",
+}
 FOR_ADMINS = {
+    "show.<locals>.show_exports",
     *(f"KnowledgePage.{name}" for name in ("look", "watch", "find", "add", "rebuild", "open_clicked", "ask_to_delete")),
     *(f"KnowledgePage.{name}" for name in ("delete", "search")),
     *(f"TrainingPage.{name}" for name in ("look", "start", "stop", "go_on")),
     *(f"PeoplePage.{name}" for name in ("look", "add", "open_clicked", "change_role", "renew_password")),
     *(f"PeoplePage.{name}" for name in ("ask_to_remove", "remove")),
 }
+
+
+class Exports(FakeExports):
+    """Files that say what they hold."""
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        return {"csv": SECRET}
+
+
+class Kept:
+    """A keeper of votes that has them all."""
+
+    def kept(self) -> elsewhere.Kept:
+        return elsewhere.Kept(1, 1)
+
+    def backed_up(self, vote_id: str) -> bool:
+        return True
 
 
 @dataclass
@@ -68,7 +98,8 @@ class Served:
     settings: PeopleSettings = field(default_factory=PeopleSettings)
 
     def __post_init__(self) -> None:
-        self.people = people_in(self.folder / "arena.sqlite")
+        self.database = open_database(self.folder / "arena.sqlite")
+        self.people = DatabasePeople(self.database, cost=CHEAP)
         for name, role in (("Ada", Role.ADMIN), ("Ben", Role.ANNOTATOR), (SECRET, Role.VISITOR)):
             self.people.add(name, PASSWORD, role)
         self.contestants = {name: FakeContestant(name) for name in ("fine-tuned", "rag")}
@@ -77,21 +108,35 @@ class Served:
         self.stored = Comparison(f"Is it {SECRET}?", "fine-tuned", "rag", False, asked_by=SECRET, answers=answers)
         self.history.save(self.stored)
         self.history.cast(Vote(self.stored.id, SECRET, Choice.TIE, False, f"both {SECRET}"))
+        self.queue = DatabaseQueue(self.database, QueueSettings())
+        self.queue.add([QueuedPrompt(f"And is it {SECRET}?", Source.IMPORTED)], [("fine-tuned", "rag")])
+        while waiting := self.queue.next_task():
+            self.queue.answered(waiting[0].id, pair(waiting[1], answers=answers))
         self.desk = FakeDesk(RunState(status="stopped", step=1, of=2, log_tail=SECRET, exit_code=0))
         self.shelf = FakeShelf({f"{SECRET}.md": f"It is {SECRET}."})
         rights = accounts(self.people, self.settings)
-        settings = ui.Settings(workspace="Fernlight", upload_megabytes=1)
-        runner = Runner({**self.contestants})
-        self.demo = ui.build(runner, self.history, settings, self.desk, self.shelf, rights=rights, people=self.people)
+        settings = ui.Settings(workspace="Fernlight", upload_megabytes=1, keeper=Kept())
+        others = {"rights": rights, "people": self.people, "exports": Exports(), "queue": self.queue}
+        self.demo = ui.build(Runner({**self.contestants}), self.history, settings, self.desk, self.shelf, **others)
         port = free_port()
         doors = Doors(self.people, "Fernlight", 12).routes()
-        ui.launch(self.demo, settings, port=port, rights=rights, doors=doors, block=False)
+        ui.launch(self.demo, settings, port=port, rights=rights, exports=Exports(), doors=doors, block=False)
         self.url = f"http://127.0.0.1:{port}"
 
     def effects(self) -> Any:
         history = [(one.id, list(self.history.votes(one.id))) for one in self.history.recent()]
         asked = [len(one.asked) for one in self.contestants.values()]
-        return history, asked, list(self.desk.calls), list(self.shelf.calls), dict(self.shelf.texts), self.people.all()
+        with self.database.reading() as connection:
+            ballots = connection.exec_driver_sql("SELECT id, state, choice FROM ballot").all()
+        return (
+            history,
+            asked,
+            ballots,
+            list(self.desk.calls),
+            list(self.shelf.calls),
+            dict(self.shelf.texts),
+            self.people.all(),
+        )
 
     def cookie(self, name: str) -> dict[str, str]:
         return {"Cookie": f"{COOKIE}={self.people.sign_in(name, PASSWORD)}"}
@@ -126,7 +171,7 @@ class Served:
 
 def guess(component: Any) -> Any:
     """A value that the component lets through."""
-    if isinstance(component, gr.File):
+    if isinstance(component, (gr.File, gr.CheckboxGroup)):
         return []
     if isinstance(component, gr.Dropdown):
         return component.choices[0][1]
@@ -156,8 +201,9 @@ def test_every_handler_is_listed_with_whom_it_is_for(served: Served) -> None:
 
 def test_an_admin_gets_something_from_each_kind_of_handler(served: Served) -> None:
     """Or the tests below would find nothing whatever the handlers do."""
-    looking = {name for name in FOR_ADMINS if name.endswith((".look", ".search"))} | FOR_ANNOTATORS
-    heard = served.call_all(looking | {"HistoryPage.open_clicked"}, served.cookie("Ada"))
+    looking = {name for name in FOR_ADMINS if name.endswith((".look", ".search", ".show_exports"))}
+    looking |= {"HistoryPage.find", "HistoryPage.open_clicked", "Annotate.look"}
+    heard = served.call_all(looking, served.cookie("Ada"))
     assert {name for name, said in heard.items() if SECRET not in said} == set()
     served.call_all({"PeoplePage.add", "KnowledgePage.rebuild", "TrainingPage.go_on"}, served.cookie("Ada"))
     assert WORDS in [person.name for person in served.people.all()]
@@ -178,7 +224,8 @@ def test_an_annotator_does_nothing_that_takes_an_admin(served: Served) -> None:
     heard = served.call_all(FOR_ADMINS, cookie)
     assert [name for name, said in heard.items() if SECRET in said] == []
     assert served.effects() == before
-    assert SECRET in served.call_all(FOR_ANNOTATORS, cookie)["HistoryPage.find"]
+    heard = served.call_all({"HistoryPage.find", "Annotate.look"}, cookie)
+    assert [SECRET in said for said in heard.values()] == [True, True]
 
 
 @pytest.mark.parametrize("trick", ["Origin", "token", "ended"])

@@ -77,6 +77,8 @@ def upgrade() -> None:
     sa.Column('choice', sa.Text(), nullable=False),
     sa.Column('skip_reason', sa.Text(), nullable=False),
     sa.Column('reasons', sa.JSON(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('correct_answer', sa.Text(), nullable=False),
     sa.Column('reserved_at', sa.DateTime(), nullable=False),
     sa.Column('expires_at', sa.DateTime(), nullable=False),
     sa.Column('closed_at', sa.DateTime(), nullable=True),

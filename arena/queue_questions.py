@@ -1,0 +1,43 @@
+"""Prompts for annotators from a workspace's questions: held-out wordings, spread over classes and facts."""
+
+import random
+from collections.abc import Sequence
+from itertools import chain, zip_longest
+
+from arena.annotation import QueuedPrompt, Source
+from arena.facts import CLASSES, Fact
+
+
+def held_out_prompts(facts: Sequence[Fact], limit: int = 0, seed: int = 0, added_by: str = "") -> list[QueuedPrompt]:
+    """Every held-out wording, or `limit` of them: one of each fact before a second of any, the classes in turn. The
+    topic is the folder of the fact's document."""
+    chance = random.Random(seed)
+    by_class = [_in_turn([_prompts(fact, added_by) for fact in facts if fact.kind == kind], chance) for kind in CLASSES]
+    prompts = [one for one in chain.from_iterable(zip_longest(*by_class)) if one is not None]
+    return prompts[:limit] if limit else prompts
+
+
+def _in_turn(of_facts: list[list[QueuedPrompt]], chance: random.Random) -> list[QueuedPrompt]:
+    chance.shuffle(of_facts)
+    for prompts in of_facts:
+        chance.shuffle(prompts)
+    return [one for one in chain.from_iterable(zip_longest(*of_facts)) if one is not None]
+
+
+def _prompts(fact: Fact, added_by: str) -> list[QueuedPrompt]:
+    document = fact.documents[0] if fact.documents else ""
+    folder, _, name = document.rpartition("/")
+    wordings = [(text, "held out") for text in fact.held_out] + [(text, "oblique") for text in fact.oblique]
+    return [
+        QueuedPrompt(
+            text.strip(),
+            Source.QUESTIONS,
+            fact=fact.id,
+            kind=fact.kind,
+            topic=folder if name else "",
+            document=document,
+            wording=wording,
+            added_by=added_by,
+        )
+        for text, wording in wordings
+    ]

@@ -1,0 +1,93 @@
+"""How far the queue is: for a person, for everybody, and for whoever looks after it. Reads only."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from arena.annotation import Ballot, BallotState, TaskState
+from arena.queue import Progress, QueueStatus, Work
+from storage import tables
+from storage.queue_rows import ballot_from
+
+_BALLOT = tables.ballot.c
+_TASK = tables.task.c
+
+
+def taken() -> sa.Subquery:
+    """How many people each task has: votes and reservations; repeats are neither."""
+    kept = (BallotState.RESERVED, BallotState.VOTED)
+    query = sa.select(_BALLOT.task, sa.func.count().label("number"))
+    return query.where(_BALLOT.repeats == "", _BALLOT.state.in_(kept)).group_by(_BALLOT.task).subquery()
+
+
+def progress(connection: sa.Connection, annotator: str, now: datetime) -> Progress:
+    """See `arena.queue.Progress`."""
+    mine = sa.select(sa.func.count()).where(_BALLOT.annotator == annotator)
+    live = sa.and_(_BALLOT.state == BallotState.RESERVED, _BALLOT.expires_at > now)
+    first_voted = sa.and_(_BALLOT.state == BallotState.VOTED, _BALLOT.repeats == "")
+    per_task = sa.select(_BALLOT.task, sa.func.count().label("number"))
+    counted = per_task.where(_BALLOT.repeats == "", sa.or_(_BALLOT.state == BallotState.VOTED, live))
+    others = counted.group_by(_BALLOT.task).subquery()
+    touched = sa.exists().where(
+        _BALLOT.task == _TASK.id,
+        _BALLOT.annotator == annotator,
+        _BALLOT.repeats == "",
+        sa.or_(_BALLOT.state.in_((BallotState.VOTED, BallotState.SKIPPED)), live),
+    )
+    free = sa.select(sa.func.count()).select_from(tables.task).outerjoin(others, others.c.task == _TASK.id)
+    free = free.where(_TASK.state == TaskState.READY, ~touched, sa.func.coalesce(others.c.number, 0) < _TASK.wanted)
+    wanted = sa.select(sa.func.coalesce(sa.func.sum(_TASK.wanted), 0)).where(_TASK.state != TaskState.FAILED)
+    preparing = sa.select(sa.func.count()).where(_TASK.state == TaskState.WAITING)
+
+    def number(query: sa.Select[Any]) -> int:
+        return connection.scalar(query) or 0
+
+    return Progress(
+        done=number(mine.where(_BALLOT.state == BallotState.VOTED)),
+        open=number(mine.where(live)) + number(free),
+        votes=number(sa.select(sa.func.count()).where(first_voted)),
+        wanted=number(wanted),
+        preparing=number(preparing),
+    )
+
+
+def status(connection: sa.Connection, now: datetime) -> QueueStatus:
+    """See `arena.queue.QueueStatus`."""
+    counted = connection.execute(sa.select(_TASK.state, sa.func.count()).group_by(_TASK.state))
+    states = {str(state): int(number) for state, number in counted}
+    ballots = [ballot_from(row) for row in connection.execute(sa.select(tables.ballot)).mappings()]
+    failures = connection.execute(sa.select(_TASK.id, _TASK.failure).where(_TASK.state == TaskState.FAILED))
+    everybody = progress(connection, "", now)
+    return QueueStatus(
+        prompts=connection.scalar(sa.select(sa.func.count()).select_from(tables.prompt)) or 0,
+        waiting=states.get(TaskState.WAITING, 0),
+        ready=states.get(TaskState.READY, 0),
+        failed=states.get(TaskState.FAILED, 0),
+        votes=everybody.votes,
+        wanted=everybody.wanted,
+        reserved=sum(one.state is BallotState.RESERVED and one.expires_at > now for one in ballots),
+        people=_people(ballots),
+        failures={str(task): str(why) for task, why in failures},
+    )
+
+
+def _people(ballots: list[Ballot]) -> list[Work]:
+    by_person: dict[str, list[Ballot]] = defaultdict(list)
+    for ballot in ballots:
+        by_person[ballot.annotator].append(ballot)
+    return [_work(name, by_person[name]) for name in sorted(by_person)]
+
+
+def _work(annotator: str, ballots: list[Ballot]) -> Work:
+    voted = {one.id: one for one in ballots if one.state is BallotState.VOTED}
+    repeats = [one for one in voted.values() if one.repeats in voted]
+    return Work(
+        annotator=annotator,
+        votes=sum(not one.repeats for one in voted.values()),
+        skipped=sum(one.state is BallotState.SKIPPED for one in ballots),
+        repeats=len(repeats),
+        same=sum(one.choice == voted[one.repeats].choice for one in repeats),
+        hasty=sum(one.hasty for one in voted.values()),
+    )

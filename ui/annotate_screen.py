@@ -1,0 +1,160 @@
+"""What the Annotate page says: progress, a pair, past pairs, the keys. Values to HTML, every text escaped.
+
+Nothing here gets to know which contestant is which, or names one.
+"""
+
+from arena.annotation import Reason, Showing, SkipReason
+from arena.comparison import Choice
+from arena.queue import Progress
+from ui.bench import Bench, said, shown_texts
+from ui.markdown import escaped, markdown_html
+from ui.plain import Plain
+from ui.render import when
+
+VOTES = {
+    Choice.LEFT: "A is better",
+    Choice.RIGHT: "B is better",
+    Choice.TIE: "Tie",
+    Choice.BOTH_BAD: "Both bad",
+}
+VOTE_KEYS = dict(zip(VOTES, "1234", strict=True))
+REASON_KEYS = dict(zip(Reason, "cgolwmte", strict=True))
+REASONS = [(str(reason).capitalize(), reason.value) for reason in Reason]
+SKIPS = {
+    SkipReason.NOT_MY_FIELD: "Not my field",
+    SkipReason.UNCLEAR: "Question unclear",
+    SkipReason.UNREADABLE: "Cannot be read",
+    SkipReason.IMPROPER: "Offensive or private",
+    SkipReason.OTHER: "Another reason",
+}
+ACTION_KEYS = {
+    "u": ("annotate_undo", "take the last one back"),
+    "s": ("annotate_skip", "skip, then 1 to 5 for why"),
+    "r": ("annotate_rest", "show the rest of a folded answer"),
+    "n": ("annotate_note", "type a note (Esc leaves the box)"),
+    "a": ("annotate_correct", "type the correct answer"),
+    "k": ("annotate_keep", "keep an opened pair as it is"),
+    "?": ("annotate_help_open", "show or hide these keys"),
+}
+
+
+def vote_id(choice: Choice) -> str:
+    """The element of a vote's button."""
+    return f"annotate_{choice.name.lower()}"
+
+
+def progress_html(progress: Progress) -> str:
+    """How far this person and everybody are, with a bar."""
+    if not progress.wanted:
+        return ""
+    mine = progress.done + progress.open
+    preparing = f" · {progress.preparing} pairs are being prepared" if progress.preparing else ""
+    return (
+        f'<progress aria-label="Your pairs" max="{max(mine, 1)}" value="{progress.done}"></progress>'
+        f"<p><b>{progress.done} of {mine}</b> for you · {progress.votes} of {progress.wanted} in all{preparing}</p>"
+    )
+
+
+def question_html(showing: Showing | None) -> str:
+    return f'<p class="question" dir="auto">{escaped(showing.comparison.question)}</p>' if showing else ""
+
+
+def answers_html(showing: Showing | None) -> tuple[str, str]:
+    """Left and right, made alike on a plain ballot, else as written."""
+    if showing is None:
+        return "", ""
+    left, right = shown_texts(showing)
+    plain = showing.ballot.plain
+    return _answer_html("A", left, plain), _answer_html("B", right, plain)
+
+
+def _answer_html(letter: str, shown: Plain, plain: bool) -> str:
+    body = f"<p>{escaped(shown.text)}</p>" if plain else _under_a_heading(markdown_html(shown.text))
+    if not shown.text:
+        body = '<p class="nothing">No text.</p>'
+    rest = f'<p class="rest">{escaped(shown.rest)}</p>' if shown.rest else ""
+    return (
+        f'<h2><span class="letter">{letter}</span> Answer {letter}</h2><div class="text" dir="auto">{body}{rest}</div>'
+    )
+
+
+def _under_a_heading(markup: str) -> str:
+    """Headings in an answer one level below "Answer A"."""
+    return markup.replace("<h4>", "<h3>").replace("</h4>", "</h3>")
+
+
+def folded_html(showing: Showing | None) -> str:
+    """The one button under both answers that unfolds whichever goes on."""
+    if showing is None or not any(shown.rest for shown in shown_texts(showing)):
+        return ""
+    return '<button type="button" id="annotate_rest">An answer goes on: show all of it</button>'
+
+
+def past_html(bench: Bench) -> str:
+    """This person's last pairs, each a button that opens it."""
+    if not bench.past:
+        return '<p class="nothing">Nothing yet: what you vote on appears here and can be changed.</p>'
+    return f'<ol class="past">{"".join(_past_item(showing, bench.past_mark(showing)) for showing in bench.past)}</ol>'
+
+
+def _past_item(showing: Showing, mark: str) -> str:
+    ballot = showing.ballot
+    facts = [said(showing), when(ballot.closed_at) if ballot.closed_at else ""]
+    facts += ["note"] * bool(ballot.reason) + ["correct answer given"] * bool(ballot.correct_answer)
+    return (
+        f'<li><button type="button" data-mark="{mark}"><bdi>{escaped(showing.comparison.question)}</bdi></button>'
+        f"<small>{escaped(' · '.join(facts))}</small></li>"
+    )
+
+
+def empty_html(bench: Bench, admin: bool) -> str:
+    """What to do while there is no pair; "" while there is one."""
+    if bench.on_screen is not None:
+        return ""
+    progress = bench.progress
+    if progress.preparing:
+        text = (
+            f"{progress.preparing} {'pair is' if progress.preparing == 1 else 'pairs are'} being prepared. "
+            "They appear here by themselves, as soon as both answers are there."
+        )
+        return _empty("Answers are on their way", text)
+    if progress.done:
+        return _empty("Done, thank you", f"You have judged all {progress.done} pairs that there were for you.")
+    if progress.wanted and progress.votes >= progress.wanted:
+        return _empty("Done", "Every pair has been judged by enough people.")
+    if admin:
+        commands = "".join(
+            f"<li><code>{command}</code> {what}</li>"
+            for command, what in (
+                ("python app.py queue questions --limit 30", "the workspace's own questions"),
+                ("python app.py queue import FILE", "prompts from a .jsonl or .csv file"),
+                ("python app.py queue visitors", "what visitors asked"),
+            )
+        )
+        return _empty("Nothing to judge yet", "Fill the queue in a terminal:", f"<ul>{commands}</ul>")
+    return _empty("Nothing to judge yet", "Come back when somebody has filled the queue.")
+
+
+def _empty(title: str, text: str, more: str = "") -> str:
+    return f'<h2>{title}</h2><p>{escaped(text)}</p>{more}<p class="nothing">This page looks again by itself.</p>'
+
+
+def help_html() -> str:
+    """The keys, in a dialog. ui/annotate.js obeys this list: there is no other."""
+    votes = "".join(_key(key, VOTES[choice], press=vote_id(choice)) for choice, key in VOTE_KEYS.items())
+    reasons = "".join(_key(key, str(reason), reason=reason.value) for reason, key in REASON_KEYS.items())
+    actions = "".join(_key(key, what, press=element) for key, (element, what) in ACTION_KEYS.items())
+    return (
+        '<dialog id="annotate_help" aria-labelledby="annotate_help_title">'
+        '<form method="dialog"><button>Close</button></form><h2 id="annotate_help_title">Keys</h2>'
+        f"<h3>Vote, and on to the next pair</h3><ul>{votes}</ul>"
+        f"<h3>Why (before you vote, as many as fit)</h3><ul>{reasons}</ul><h3>Else</h3><ul>{actions}</ul>"
+        "<h3>What else is measured</h3><p>Every second pair is shown without formatting and citation marks. Now and "
+        "then a pair comes twice, its sides swapped, to see how steady judgements are. A choice that was quicker than "
+        "reading is marked as that, and counts.</p></dialog>"
+    )
+
+
+def _key(key: str, what: str, press: str = "", reason: str = "") -> str:
+    does = f'data-press="{press}"' if press else f'data-reason="{escaped(reason)}"'
+    return f"<li><kbd {does}>{escaped(key)}</kbd> {escaped(what)}</li>"
