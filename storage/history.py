@@ -140,9 +140,9 @@ class DatabaseHistory:
 
 
 def _one(connection: sa.Connection, comparison_id: str, lock: bool = False) -> Comparison | None:
-    """`lock`: nobody else saves it or votes on it until this transaction ends."""
+    """`lock`: nobody else saves it or votes on it until this transaction ends; rows may point to it meanwhile."""
     query = sa.select(tables.comparison).where(tables.comparison.c.id == comparison_id)
-    found = _load(connection, query.with_for_update() if lock else query)
+    found = _load(connection, query.with_for_update(key_share=True) if lock else query)
     return found[0] if found else None
 
 
