@@ -111,33 +111,31 @@ class _Merging:
         return whole & set(self.connection.scalars(query))
 
     def votes(self) -> None:
-        vote = tables.vote
-        here = {
-            (row["comparison"], row["annotator"]): row
-            for row in self.connection.execute(sa.select(vote)).mappings().all()
-        }
-        known = self._ids(tables.comparison)
-        ids = {row["id"] for row in here.values()}
+        """A person's vote on a comparison that is here, too, stays or is changed, by which of them was cast last."""
+        here = {_whose(row): dict(row) for row in self.connection.execute(sa.select(tables.vote)).mappings()}
+        known, taken = self._ids(tables.comparison), {row["id"] for row in here.values()}
+        new: dict[str, Row] = {}
+        newer: dict[str, Row] = {}
         for placed in self.by_table["vote"]:
             row = placed.row
             self._refuse_unless(placed, "comparison", row["comparison"] in known)
             self._check_choice(placed)
-            there = here.get((row["comparison"], row["annotator"]))
+            there = here.get(_whose(row))
+            if there is None and row["id"] in taken:
+                raise ImportRefused(f"{placed.where}: the id {row['id']} belongs to another person's vote here.")
             if there is None:
-                if row["id"] in ids:
-                    raise ImportRefused(f"{placed.where}: the id {row['id']} belongs to another person's vote here.")
-                self.connection.execute(sa.insert(vote).values(row))
-                self.done.added["vote"] += 1
-                here[row["comparison"], row["annotator"]] = row  # type: ignore[assignment]
-                ids.add(row["id"])
+                here[_whose(row)] = new[row["id"]] = row
+                taken.add(row["id"])
             elif row["cast_at"] > there["cast_at"]:
-                newer = {**row, "id": there["id"]}
-                self.connection.execute(sa.update(vote).where(vote.c.id == there["id"]).values(newer))
-                self.done.changed["vote"] += 1
-                here[row["comparison"], row["annotator"]] = newer  # type: ignore[assignment]
+                values = {**row, "id": there["id"]}
+                (new if there["id"] in new else newer)[there["id"]] = here[_whose(row)] = values
             else:
                 self.done.kept["vote"] += 1
-            self.vote_ids[row["id"]] = here[row["comparison"], row["annotator"]]["id"]
+            self.vote_ids[row["id"]] = here[_whose(row)]["id"]
+        self._insert(tables.vote, list(new.values()), "vote")
+        self.done.changed["vote"] += len(newer)
+        for vote, values in newer.items():
+            self.connection.execute(sa.update(tables.vote).where(tables.vote.c.id == vote).values(values))
 
     def casts(self) -> None:
         """The union of both histories: as often each as where it is oftener. A vote without its cast gets it."""
@@ -241,6 +239,11 @@ class _Merging:
     def _check_choice(self, placed: Placed) -> None:
         if placed.row["choice"] not in set(Choice):
             raise ImportRefused(f"{placed.where}: choice is {placed.row['choice']!r}; use one of {', '.join(Choice)}.")
+
+
+def _whose(row: Any) -> tuple[str, str]:
+    """What a vote is known by: a person has one on each comparison."""
+    return row["comparison"], row["annotator"]
 
 
 def _said(row: Any) -> tuple[Any, ...]:

@@ -80,7 +80,7 @@ def test_a_conversation_has_what_a_person_wrote_before_what_won() -> None:
 
 
 def test_rows_are_written_as_json_lines_and_parquet_and_pairs_read_back(tmp_path: Path) -> None:
-    made = rows.pairs([votes(compared(f"Question {n}?"), "left") for n in range(40)])
+    made = rows.pairs([votes(compared(f"Question {n}?", "3\u2028kg."), "left") for n in range(40)])
     rows.write_rows(tmp_path / "pairs.jsonl", made)
     training, held_out = rows.read_pairs(tmp_path / "pairs.jsonl", seed=1)
     assert sorted(map(str, training + held_out)) == sorted(map(str, made)) and 0 < len(held_out) < 20

@@ -288,3 +288,11 @@ def test_an_empty_database_makes_an_export_that_can_be_imported(
     for form in ("one.csv", "folder"):
         assert not export(history.database, tmp_path / form)
         assert not import_(another().database, tmp_path / form).added
+
+
+def test_columns_of_one_name_hold_one_kind_of_value_or_one_file_could_not_hold_all_tables() -> None:
+    kinds: dict[str, set[str]] = {}
+    for table in records.EXPORTED:
+        for name, (kind, _) in records.columns(table).items():
+            kinds.setdefault(name, set()).add(kind)
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
