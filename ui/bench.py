@@ -55,7 +55,7 @@ class Bench:
             self.notice = self.saved = ""
         if self.current is None:
             self._show(current=queue.claim(annotator))
-        self.look_around(queue)
+            self.progress = queue.progress(annotator)
 
     def look_around(self, queue: Queue) -> None:
         """What need not be waited for: the pair after this one, the person's progress and past."""
@@ -147,8 +147,7 @@ class Bench:
 
     def _open(self, showing: Showing) -> None:
         self.opened = showing
-        state = "has your vote" if showing.ballot.state is BallotState.VOTED else "was skipped"
-        self.saved = f"This pair {state}. Choose again, or keep it as it is."
+        self.saved = f"Opened again: {said(showing)}. That stands until you choose anew."
         self._stamp()
 
     def _show(self, current: Showing | None) -> None:
