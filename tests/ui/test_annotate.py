@@ -184,6 +184,21 @@ def test_a_vote_in_another_tab_is_told_and_the_page_moves_on(queue: DatabaseQueu
     assert len(votes(one)) == 1
 
 
+def test_a_pair_that_others_have_taken_meanwhile_is_told_and_the_page_moves_on(queue: DatabaseQueue) -> None:
+    fill(queue, 2)
+    page = Page(queue)
+    assert page.bench.current is not None
+    first = page.bench.current
+    queue.release([first.ballot.id])
+    for name in ("Ben", "Cem", "Dee"):
+        other = Page(queue, name)
+        while other.bench.current is not None:
+            other.press(Choice.TIE)
+    page.press(Choice.LEFT)
+    assert "enough others have it now" in page.notice and page.saved == ""
+    assert len(votes(page)) == 0
+
+
 def test_reasons_note_and_correct_answer_go_with_the_vote_and_are_emptied_for_the_next(queue: DatabaseQueue) -> None:
     fill(queue, 2)
     page = Page(queue)
