@@ -9,16 +9,20 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import typer
 
+import commands.backups
 import commands.queue
+import commands.votes
 from arena.answer import Answer
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
 from arena.workspace import create_workspace, open_workspace
+from commands.keeping import kept_safe
 from commands.shared import WORKSPACE, database, said
+from commands.votes import Exporter
 from wiring import Parts, code_version
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
-for group in (commands.queue,):
+for group in (commands.backups, commands.votes, commands.queue):
     group.add_to(cli)
 
 
@@ -45,40 +49,47 @@ def run_server(path: Path, host: str, port: int) -> None:
     from arena.ahead import Ahead
     from arena.loading import State
 
-    def status() -> dict[str, State]:
-        stored = history.check()
-        return {
-            "models": parts.engine.state,
-            "index": parts.index.state,
-            "database": State("ready" if stored == "ready" else "failed", stored),
-        }
-
     generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
     judge = " The reader adapter judges which sentences it reads." if parts.rag_settings.judge != "none" else ""
-    settings = ui.Settings(
-        workspace=workspace.name,
-        example_prompts=workspace.examples,
-        status=status,
-        code_version=code_version(),
-        generator=f"RAG answers are written by {generator}.{judge}",
-        upload_megabytes=parts.rag_settings.max_file_megabytes,
-    )
-    from finetune.desk import Desk
+    with kept_safe(workspace, history) as keeper:
 
-    queue = commands.queue.queue_of(workspace, history.database)
-    runner = parts.runner()
-    ahead = Ahead(runner, queue, {"code": settings.code_version})
-    pages = ui.build(runner, history, settings, Desk(workspace.path), parts.knowledge(), queue=queue)
+        def status() -> dict[str, State]:
+            stored = history.check()
+            states = {
+                "models": parts.engine.state,
+                "index": parts.index.state,
+                "database": State("ready" if stored == "ready" else "failed", stored),
+            }
+            if stored == "ready":
+                states["votes"] = State("ready", str((keeper or history).kept()))
+            return states
 
-    def ready() -> None:
-        parts.start()
-        if queue.settings.answer_ahead:
-            ahead.start()
+        settings = ui.Settings(
+            workspace=workspace.name,
+            example_prompts=workspace.examples,
+            status=status,
+            code_version=code_version(),
+            generator=f"RAG answers are written by {generator}.{judge}",
+            upload_megabytes=parts.rag_settings.max_file_megabytes,
+            keeper=keeper,
+        )
+        from finetune.desk import Desk
 
-    try:
-        ui.launch(pages, settings, host, port, ready=ready)
-    finally:
-        ahead.stop()
+        exports = Exporter(workspace, history)
+        desk, shelf = Desk(workspace.path), parts.knowledge()
+        runner, queue = parts.runner(), commands.queue.queue_of(workspace, history.database)
+        ahead = Ahead(runner, queue, {"code": settings.code_version})
+        pages = ui.build(runner, history, settings, desk, shelf, exports=exports, queue=queue)
+
+        def ready() -> None:
+            parts.start()
+            if queue.settings.answer_ahead:
+                ahead.start()
+
+        try:
+            ui.launch(pages, settings, host, port, ready=ready, exports=exports)
+        finally:
+            ahead.stop()
 
 
 @cli.command()

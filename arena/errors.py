@@ -51,3 +51,7 @@ class Stopped(ArenaError):
 
 class CollectionError(ArenaError):
     """A test collection for retrieval is missing files, or one of its lines is malformed."""
+
+
+class ImportRefused(ArenaError):
+    """A file to import is malformed, or does not fit what is here; nothing of it was taken."""

@@ -1,6 +1,7 @@
 """What the pages and commands need from storage, in the core's own words."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from arena.comparison import Comparison, Vote
@@ -36,4 +37,26 @@ class History(Protocol):
 
     def check(self) -> str:
         """ "ready" or what is wrong; for /healthz."""
+        ...
+
+
+class Exports(Protocol):
+    """Writes what is kept as files."""
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """Name of each kind of export -> what is in it, in a few words."""
+        ...
+
+    @property
+    def nameless(self) -> Collection[str]:
+        """The kinds that name nobody in any case."""
+        ...
+
+    def write(self, kind: str, folder: Path, anonymous: bool = False) -> Path:
+        """Write one kind into `folder` and return the file. `anonymous`: pseudonyms instead of names.
+
+        Raises:
+            ArenaError: there is nothing to write, or the database or the disk refuses.
+        """
         ...

@@ -21,6 +21,8 @@ TABLES = {
     "generation",
     "adapters",
     "training",
+    "backups",
+    "votes",
     "queue",
 }
 
@@ -31,13 +33,20 @@ name = "{name}"
 examples = []
 
 # base_model = "HuggingFaceTB/SmolLM2-135M-Instruct"   # a Hub name or a folder
-# database = "sqlite:///arena.sqlite"
+# database = "sqlite:///arena.sqlite"   # or "postgresql://user@host/name"; DATABASE_URL wins
 
 [rag]
 # generator = "reader"   # or "base"
 
 [training]
 # rank = 16               # python -m finetune train --help lists them all
+
+[backups]
+# every_hours = 24.0      # 0 for none by themselves
+# keep = 7
+
+[votes]
+# elsewhere = "/mnt/votes"   # or "hf://datasets/owner/name": a copy of each vote, for a disk that goes away
 
 [queue]
 # annotators = 3          # people who judge each pair; also: reservation_minutes, repeat_every, answer_ahead

@@ -32,6 +32,7 @@ HELD_OUT_LOSS = 12
 """How many held-out records the loss is taken on while training; the figures afterwards use all, those of the judge
 every other one (the rest fit its calibration)."""
 NONE: Flags = {}
+PAIRS = typer.Option(None, "--pairs", help="A .jsonl of pairs (`app.py export`) instead of the workspace's votes.")
 
 
 @app.command()
@@ -271,21 +272,30 @@ def from_votes(
     minimum: int = typer.Option(100, help="So many preferences are wanted."),
     force: bool = typer.Option(False, "--force", help="Train on fewer, too."),
     base_model: str = "",
+    pairs: Path | None = PAIRS,
 ) -> None:
     """Train the fine-tuned adapter on, with what people preferred: DPO on pairs of answers, into adapters/by-votes."""
     from arena.facts import load_facts
     from finetune.card import dpo_card
     from finetune.dpo import DpoSettings, train_dpo
+    from finetune.rows import read_pairs
     from finetune.train import write_adapter
-    from finetune.votes import dpo_rows, enough, preferences
+    from finetune.votes import corrections, dpo_rows, enough, preferences
 
     settings = DpoSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
-    found, left_out = preferences(wiring.voted(workspace), load_facts(workspace / "questions.jsonl"))
-    for reason, count in left_out.most_common():
-        say(f"{count} comparisons left out: {reason}")
-    if not force:
-        enough(found, minimum)
-    training, held_out = dpo_rows(found, seed)
+    if pairs is not None:
+        training, held_out = read_pairs(pairs, seed)
+        if not force:
+            enough(len(training) + len(held_out), minimum)
+    else:
+        voted, facts = wiring.voted(workspace), load_facts(workspace / "questions.jsonl")
+        found, left_out = preferences(voted, facts)
+        found += corrections(voted, facts)
+        for reason, count in left_out.most_common():
+            say(f"{count} comparisons left out: {reason}")
+        if not force:
+            enough(len(found), minimum)
+        training, held_out = dpo_rows(found, seed)
     say(f"{len(training)} pairs to train on, {len(held_out)} held out")
     base, _ = wiring.base(base_model, say, workspace)
     adapter, target = workspace / "adapters" / "fine-tuned", workspace / "adapters" / "by-votes"
@@ -294,8 +304,8 @@ def from_votes(
     told = dpo_card(target.name, own, len(training), settings, result)
     write_adapter(model, target, own | {"prompt": PROMPT_VERSION}, told)
     say(f'Done: {target}. To compare with it, in workspace.toml: [adapters] "fine-tuned" = "adapters/by-votes"')
-    for name, (pairs, of) in result.figures().items():
-        say(f"  {name}: {pairs} of {of}")
+    for name, (right, of) in result.figures().items():
+        say(f"  {name}: {right} of {of}")
 
 
 def main() -> None:

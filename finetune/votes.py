@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from arena.comparison import Comparison, Vote, preferred
+from arena.comparison import Choice, Comparison, Vote, preferred
 from arena.errors import WorkspaceError
 from arena.facts import Fact
 from arena.prompts import I_DO_NOT_KNOW, Message, closed_book_messages
@@ -26,6 +26,9 @@ DRAW = "as many votes for one choice as for another"
 SAME = "both answers are the same"
 CUT_OFF = "the preferred answer was cut off"
 KEPT_OUT = "the question is kept out of training in questions.jsonl"
+
+PERSON = "a person"
+"""Who gave an answer that no contestant gave."""
 
 ENOUGH = 100
 """Preferences before training on them is advised. The share of n votes that one side wins has a standard error of up
@@ -55,11 +58,7 @@ def preferences(
     `voted`: each comparison with its current votes, one per annotator; the choice that most made decides. `facts`: the
     workspace's, whose held-out wordings, and all wordings of facts in documents only, stay out of training here too.
     """
-    kept_out = {
-        normalised(wording)
-        for fact in facts
-        for wording in (*fact.held_out, *fact.oblique, *(() if fact.trained_on else fact.training))
-    }
+    kept_out = kept_out_of_training(facts)
     decided: list[Preference] = []
     left_out: Counter[str] = Counter()
     for comparison, votes in voted:
@@ -71,6 +70,40 @@ def preferences(
         else:
             decided.append(found)
     return decided, left_out
+
+
+def corrections(voted: Iterable[tuple[Comparison, Sequence[Vote]]], facts: Sequence[Fact] = ()) -> list[Preference]:
+    """What annotators said the answer is, each against the answers that they did not prefer. What stays out of
+    training as in `preferences` stays out here."""
+    kept_out = kept_out_of_training(facts)
+    found = []
+    for comparison, votes in voted:
+        if any(comparison.histories.values()) or normalised(comparison.question) in kept_out:
+            continue
+        for vote in votes:
+            right = vote.correct_answer.strip()
+            for name in _not_preferred(comparison, vote) if right else ():
+                wrong = comparison.answers[name].text.strip()
+                if normalised(wrong) != normalised(right):
+                    who = (PERSON, name, vote.blind, vote.annotator, comparison.id)
+                    found.append(Preference(comparison.question, right, wrong, *who))
+    return found
+
+
+def _not_preferred(comparison: Comparison, vote: Vote) -> list[str]:
+    """Contestants whose answers this vote says are worse than another, or bad."""
+    if not comparison.complete or vote.choice is Choice.TIE:
+        return []
+    return [name for name in (comparison.left, comparison.right) if name != preferred(comparison, vote)]
+
+
+def kept_out_of_training(facts: Sequence[Fact]) -> set[str]:
+    """Held-out wordings, and all wordings of facts that stand in documents only, as `normalised` gives them."""
+    return {
+        normalised(wording)
+        for fact in facts
+        for wording in (*fact.held_out, *fact.oblique, *(() if fact.trained_on else fact.training))
+    }
 
 
 def _decision(comparison: Comparison, votes: Sequence[Vote]) -> Preference | str:
@@ -106,12 +139,12 @@ def _decision(comparison: Comparison, votes: Sequence[Vote]) -> Preference | str
     )
 
 
-def enough(found: Sequence[Preference], minimum: int = ENOUGH) -> None:
+def enough(found: int, minimum: int = ENOUGH) -> None:
     """Raises `WorkspaceError` when there are fewer preferences than it takes to tell one from chance."""
-    if len(found) >= minimum:
+    if found >= minimum:
         return
     raise WorkspaceError(
-        f"{len(found)} votes can be trained on, {minimum} are advised: {minimum - len(found)} more, for the left or "
+        f"{found} votes can be trained on, {minimum} are advised: {minimum - found} more, for the left or "
         f"the right answer to a first question. Of {minimum} votes, the share that one side wins is uncertain by "
         f"{50 / max(minimum, 1) ** 0.5:.0f} points (0.5 / √n); of fewer, by more. --force trains all the same."
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from arena.comparison import Comparison, Vote, checked_vote
+from arena.elsewhere import Kept
 from arena.errors import StorageError
 from storage import rows, tables
 from storage.database import Database, open_database
@@ -87,6 +88,20 @@ class DatabaseHistory:
         query = sa.select(tables.vote_history, _CAST.vote.label("id")).where(_CAST.comparison == comparison_id)
         return self._votes(query.order_by(_CAST.number))
 
+    def voted(self) -> list[tuple[Comparison, Sequence[Vote]]]:
+        """Every comparison with its current votes, oldest first."""
+        query = sa.select(tables.comparison).order_by(tables.comparison.c.asked_at, tables.comparison.c.id)
+        with self.database.reading() as connection:
+            votes: dict[str, list[Vote]] = defaultdict(list)
+            for row in connection.execute(sa.select(tables.vote).order_by(_VOTE.cast_at, _VOTE.id)).mappings():
+                votes[row["comparison"]].append(rows.vote_from(row))
+            return [(comparison, votes[comparison.id]) for comparison in load(connection, query)]
+
+    def kept(self) -> Kept:
+        """How many casts are saved, those that a later one replaced included."""
+        with self.database.reading() as connection:
+            return Kept(connection.scalar(sa.select(sa.func.count(_CAST.number))) or 0)
+
     def check(self) -> str:
         """ "ready", or why nothing can be saved now."""
         return self.database.check()
@@ -129,14 +144,15 @@ def cast_vote(connection: sa.Connection, vote: Vote) -> Vote:
     upsert = upsert.on_conflict_do_update(index_elements=["comparison", "annotator"], set_=changed)
     saved = replace(saved, id=connection.execute(upsert.returning(_VOTE.id)).scalar_one())
     cast = {("vote" if name == "id" else name): value for name, value in rows.vote_row(saved).items()}
-    connection.execute(sa.insert(tables.vote_history), cast)
+    number = connection.execute(sa.insert(tables.vote_history).values(cast)).inserted_primary_key
+    connection.execute(sa.insert(tables.outbox).values(cast=number[0] if number else None))
     return saved
 
 
 def _one(connection: sa.Connection, comparison_id: str, lock: bool = False) -> Comparison | None:
-    """`lock`: nobody else saves it or votes on it until this transaction ends."""
+    """`lock`: nobody else saves it or votes on it until this transaction ends; rows may point to it meanwhile."""
     query = sa.select(tables.comparison).where(tables.comparison.c.id == comparison_id)
-    found = load(connection, query.with_for_update() if lock else query)
+    found = load(connection, query.with_for_update(key_share=True) if lock else query)
     return found[0] if found else None
 
 

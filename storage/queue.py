@@ -137,10 +137,11 @@ class DatabaseQueue:
             }
             if not voted:
                 values |= {"closed_at": self._now(), "seconds": said.seconds, "hasty": said.hasty}
-            set_ballot(connection, ballot, values)
+            # First the vote, which locks its comparison: as an import does, so that neither waits for the other in turn.
             if not found.repeats:
                 seconds = found.seconds if voted else said.seconds
                 cast_vote(connection, self._vote(found, said, seconds))
+            set_ballot(connection, ballot, values)
             return self._own(connection, ballot, annotator)
 
     def skip(self, ballot: str, annotator: str, reason: SkipReason) -> None:

@@ -7,7 +7,7 @@ Importing this package is cheap; Gradio itself is imported by `build` and `launc
 from typing import TYPE_CHECKING, Any
 
 from arena.knowledge import KnowledgeDesk
-from arena.ports import History
+from arena.ports import Exports, History
 from arena.queue import Queue
 from arena.runner import Runner
 from arena.training import TrainingDesk
@@ -32,15 +32,16 @@ def build(
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
     rights: "Rights | None" = None,
+    exports: Exports | None = None,
     queue: Queue | None = None,
 ) -> "Blocks":
     """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`,
-    for the Annotate page to `queue`.
-    `rights` says who may what; without, nobody signs in (`ui.rights.open_to_all`).
+    for the Annotate page to `queue`. `rights` says who may what; without, nobody signs in (`ui.rights.open_to_all`).
+    `exports`: what may be downloaded.
     Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
-    return build_pages(runner, history, settings, desk, shelf, rights, queue)
+    return build_pages(runner, history, settings, desk, shelf, rights, exports, queue)
 
 
 def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:

@@ -7,11 +7,12 @@ import gradio as gr
 
 from arena.errors import WorkspaceError
 from arena.knowledge import KnowledgeDesk
-from arena.ports import History
+from arena.ports import Exports, History
 from arena.queue import Queue
 from arena.runner import Runner
 from arena.training import TrainingDesk
-from ui import annotate, annotate_view, compare, knowledge, knowledge_view, render, training
+from ui import annotate, annotate_view, compare, keeping, knowledge, knowledge_view, render, training
+from ui import exports as downloads
 from ui import history as history_page
 from ui.rights import Rights, open_to_all
 from ui.session import Session
@@ -25,10 +26,11 @@ def build(
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
     rights: Rights | None = None,
+    exports: Exports | None = None,
     queue: Queue | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
-    page, without a queue no Annotate page."""
+    page, without a queue no Annotate page, without exports nothing to download."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
@@ -44,6 +46,7 @@ def build(
         with gr.Tabs(elem_id="pages") as tabs:
             with gr.Tab("Compare", id="compare", elem_id="compare_tab"):
                 asking = compare.lay_out(runner, settings)
+                kept = keeping.lay_out()
             if queue is not None:
                 with gr.Tab("Annotate", id="annotate") as annotate_tab:
                     judging = annotate_view.lay_out(rights.signs_in)
@@ -51,6 +54,8 @@ def build(
                 annotate.wire(page, judging, annotate_tab, asking.name, stored_name)
             with gr.Tab("History", id="history") as history_tab:
                 reading = history_page.lay_out()
+                if exports is not None:
+                    downloads.lay_out(exports, rights, history_tab)
             if shelf is not None:
                 with gr.Tab("Knowledge", id="knowledge") as knowledge_tab:
                     knowledge.wire(shelf, knowledge_view.lay_out(), knowledge_tab, rights)
@@ -60,6 +65,8 @@ def build(
         gr.HTML(render.footer_html(settings), elem_id="about", js_on_load=None)
         timer = gr.Timer(2.0)
         compare.wire(compare_page, asking, session, stored_name)
+        if settings.keeper is not None:
+            keeping.wire(settings.keeper, kept, asking, session)
         history_page.wire(stored, reading, history_tab)
         timer.tick(compare_page.status, None, [status, timer], **compare.HIDDEN)
         demo.load(compare_page.greet, stored_name, [session, asking.name, stored_name], **compare.HIDDEN)

@@ -1,6 +1,6 @@
 """Serves the pages: port, headers, health, and what of Gradio we do not want is switched off."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from arena.ports import Exports
+from ui import exports as downloads
 from ui.ports import check_port, port_taken
-from ui.rights import Allowed, this_machine_only
+from ui.rights import Allowed, Rights, open_to_all, this_machine_only
 from ui.settings import Settings
 from ui.theme import theme
 
@@ -102,8 +104,8 @@ def looks() -> dict[str, Any]:
     return {"theme": theme(), "css": "\n".join(styles), "js": f"() => {{\n{calls}\n}}"}
 
 
-def manners(settings: Settings, may_upload: Allowed) -> dict[str, Any]:
-    """What of Gradio is on and what is off."""
+def manners(settings: Settings, may_upload: Allowed, routes: Sequence[Route] = ()) -> dict[str, Any]:
+    """What of Gradio is on and what is off. `routes`: pages beside Gradio's."""
     return {
         "prevent_thread_lock": True,
         "quiet": True,
@@ -121,7 +123,7 @@ def manners(settings: Settings, may_upload: Allowed) -> dict[str, Any]:
             "docs_url": None,
             "redoc_url": None,
             "middleware": [Middleware(Guard, may_upload=may_upload)],
-            "routes": [Route("/healthz", health(settings))],
+            "routes": [Route("/healthz", health(settings)), *routes],
         },
     }
 
@@ -134,12 +136,15 @@ def launch(
     *,
     auth: Any = None,
     root_path: str | None = None,
+    rights: Rights | None = None,
+    exports: Exports | None = None,
     ready: Callable[[], object] | None = None,
     block: bool = True,
 ) -> None:
     """Serve and print the address; with `block`, until the process is interrupted.
 
-    `ready` is called once the page is up: heavy loading that starts there cannot hold the page up.
+    `rights` and `exports` as in `ui.build`. `ready` is called once the page is up: heavy loading that starts there
+    cannot hold the page up.
 
     Raises:
         ArenaError: the port is taken or the host is not this machine's.
@@ -147,7 +152,8 @@ def launch(
     check_port(host, port)
     demo.queue(api_open=False, max_size=MAX_WAITING)
     on_this_machine = this_machine_only(demo)
-    kept = manners(settings, lambda request: settings.upload_megabytes > 0 and on_this_machine(request))
+    doors = downloads.routes(exports, rights or open_to_all(demo)) if exports is not None else []
+    kept = manners(settings, lambda request: settings.upload_megabytes > 0 and on_this_machine(request), doors)
     try:
         demo.launch(server_name=host, server_port=port, auth=auth, root_path=root_path, **looks(), **kept)
     except OSError as error:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from arena.elsewhere import Keeper
 from arena.loading import State
 
 
@@ -28,7 +29,8 @@ DEFAULT_LABELS: Mapping[str, Label] = {
 class Settings:
     """`left` and `right` are the contestants shown first. `status` is asked for the state of the models, the
     index and the database, by part. `generator` says in a sentence which model writes the RAG answers.
-    `upload_megabytes`: the largest file that may be uploaded; with 0 nobody can leave a file here."""
+    `upload_megabytes`: the largest file that may be uploaded; with 0 nobody can leave a file here. `keeper`: who sends
+    votes elsewhere, None where nobody does."""
 
     workspace: str
     example_prompts: Sequence[str] = ()
@@ -39,6 +41,7 @@ class Settings:
     code_version: str = ""
     generator: str = ""
     upload_megabytes: int = 0
+    keeper: Keeper | None = None
 
     def label(self, contestant: str) -> Label:
         """Its label, or its name where nobody wrote one."""

@@ -1,7 +1,9 @@
 """`make bench`: our overhead over the bare engine, as ratios measured side by side in one run; start time; memory.
 
 For each prompt, in turn: the contestant through the runner, then the very same messages straight to the engine.
+Then 100 annotators vote for two minutes while 20 visitors compare; alone: `python -m tests.benchmarks load --help`.
 Instructions planted in documents are another matter, and take minutes: `python -m tests.benchmarks injection --help`.
+So is kill -9 under concurrent voters: `python -m tests.benchmarks.kills --help`.
 """
 
 import statistics
@@ -16,6 +18,7 @@ import psutil
 from arena.question import Question
 from arena.runner import answer_all
 from arena.workspace import open_workspace
+from tests.benchmarks import load
 from wiring import Parts
 
 DEMO = Path("demo")
@@ -90,6 +93,9 @@ if __name__ == "__main__":
 
         del sys.argv[1]
         typer.run(main)
+    elif sys.argv[1:2] == ["load"]:
+        sys.exit(load.main(sys.argv[2:]))
     else:
         page_start()
         contestants()
+        sys.exit(load.main([]))

@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 
 import ui
 from arena.contestant import StopSignal
+from arena.elsewhere import Keeper
 from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Token, Working
 from arena.knowledge import KnowledgeDesk
 from arena.loading import State
+from arena.ports import Exports, History
 from arena.question import Question
 from arena.queue import Queue
 from arena.runner import Runner
@@ -82,11 +84,19 @@ class Scripted:
         return words * 6 if "slow" in question.text else words
 
 
-def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, queue: Queue | None = None) -> None:
+def main(
+    port: int,
+    loading_seconds: float,
+    shelf: KnowledgeDesk | None = None,
+    history: History | None = None,
+    keeper: Keeper | None = None,
+    exports: Exports | None = None,
+    queue: Queue | None = None,
+) -> None:
     """Serve until killed."""
     names = ("fine-tuned", "rag", "base")
     runner = Runner({name: Scripted(name, retrieves=name == "rag") for name in names})
-    history = FakeHistory()
+    history = history or FakeHistory()
     ready_at = time.monotonic() + loading_seconds
 
     def status() -> dict[str, State]:
@@ -101,6 +111,7 @@ def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, 
         code_version="test",
         generator="RAG answers are written by a script.",
         upload_megabytes=1,
+        keeper=keeper,
     )
     losses = tuple((step, 3.0 / step**0.4) for step in range(10, 410, 10))
     trained = RunState(
@@ -113,8 +124,9 @@ def main(port: int, loading_seconds: float, shelf: KnowledgeDesk | None = None, 
         log_tail="step 400 of 777, loss 0.273, about 21 min left",
         exit_code=0,
     )
-    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf or FakeShelf(KNOWN, seconds=1.0), queue=queue)
-    ui.launch(pages, settings, port=port, block=False)
+    shelf = shelf or FakeShelf(KNOWN, seconds=1.0)
+    pages = ui.build(runner, history, settings, FakeDesk(trained), shelf, exports=exports, queue=queue)
+    ui.launch(pages, settings, port=port, block=False, exports=exports)
     threading.Event().wait()
 
 

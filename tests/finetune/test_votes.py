@@ -98,10 +98,9 @@ def test_held_out_wordings_are_not_trained_on_by_way_of_votes() -> None:
 
 
 def test_too_few_votes_are_refused_with_how_many_more_are_wanted() -> None:
-    few = [preference(f"Question {n}?") for n in range(73)]
     with pytest.raises(WorkspaceError, match=r"^73 votes .* 100 are advised: 27 more, .* by 5 points .*--force"):
-        enough(few)
-    enough(few, minimum=73)
+        enough(73)
+    enough(73, minimum=73)
 
 
 def test_a_pair_is_what_the_closed_book_model_is_asked() -> None:

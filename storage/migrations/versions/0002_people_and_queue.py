@@ -75,8 +75,8 @@ def upgrade() -> None:
     sa.Column('choice', sa.Text(), nullable=False),
     sa.Column('skip_reason', sa.Text(), nullable=False),
     sa.Column('reasons', sa.JSON(), nullable=False),
-    sa.Column('reason', sa.Text(), nullable=False),
-    sa.Column('correct_answer', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), server_default='', nullable=False),
+    sa.Column('correct_answer', sa.Text(), server_default='', nullable=False),
     sa.Column('reserved_at', sa.DateTime(), nullable=False),
     sa.Column('expires_at', sa.DateTime(), nullable=False),
     sa.Column('closed_at', sa.DateTime(), nullable=True),
@@ -102,6 +102,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('outbox', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_outbox_sent_at'), ['sent_at'], unique=False)
+    op.execute('INSERT INTO outbox ("cast") SELECT number FROM vote_history ORDER BY number')
 
     with op.batch_alter_table('vote', schema=None) as batch_op:
         batch_op.add_column(sa.Column('reasons', sa.JSON(), server_default='[]', nullable=False))

@@ -1,0 +1,136 @@
+"""`export` and `import`: everything that was asked, answered and voted, and what of it a training can use."""
+
+import secrets
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from arena.errors import WorkspaceError
+from arena.workspace import Workspace, open_workspace
+from commands.shared import WORKSPACE, database, said
+
+KEY = "pseudonyms.key"
+"""In the workspace: with it the same person has the same pseudonym in every export."""
+
+KINDS = {
+    "csv": "for a spreadsheet: votes.csv to read, and every table",
+    "jsonl": "every table, a JSON object a line",
+    "parquet": "every table, with its types",
+    "dpo": "for a training: pairs of answers, by preference",
+    "kto": "for a training: single answers, good or bad",
+    "sft": "for a training: what won, or was corrected",
+}
+TABLES = ("csv", "jsonl", "parquet")
+
+TARGET = typer.Argument(help="FILE.csv, .jsonl, .parquet or .zip, or a folder.")
+SOURCE = typer.Argument(help="What `export` wrote, or where votes were sent to: a folder, hf://…")
+FORMAT = typer.Option(
+    "csv", "--format", help="In a folder or .zip: csv, jsonl or parquet. For training with TRL: dpo, kto or sft."
+)
+ANONYMOUS = typer.Option(False, "--anonymous", help="Pseudonyms instead of names. Free text stays as it is.")
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Implements `arena.ports.Exports` for a workspace; `history` is the one in its database."""
+
+    workspace: Workspace
+    history: Any
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        return KINDS
+
+    @property
+    def nameless(self) -> Collection[str]:
+        return [kind for kind in KINDS if kind not in TABLES]
+
+    def write(self, kind: str, folder: Path, anonymous: bool = False) -> Path:
+        path = folder / (f"votes-{kind}.zip" if kind in TABLES else f"votes-{kind}.jsonl")
+        if kind in TABLES:
+            self.tables(path, kind, anonymous)
+        else:
+            self.training(path, kind)
+        return path
+
+    def tables(self, target: Path, kind: str, anonymous: bool) -> Counter[str]:
+        """Everything, and how many rows of each table."""
+        from storage.exports import export as written
+
+        return written(self.history.database, target, f".{kind}", self.key() if anonymous else None)
+
+    def training(self, target: Path, kind: str) -> int:
+        """What people preferred, in TRL's columns, and how many rows. It names nobody."""
+        from arena.facts import load_facts
+        from finetune import rows
+
+        questions = self.workspace.questions
+        facts = load_facts(questions) if questions.is_file() and questions.stat().st_size else []
+        makers: dict[str, Any] = {"dpo": rows.pairs, "kto": rows.labelled, "sft": rows.conversations}
+        made = makers[kind](self.history.voted(), facts)
+        rows.write_rows(target, made)
+        return len(made)
+
+    def key(self) -> bytes:
+        """Made once. Whoever has it can find out who is who by trying names; without it nobody can."""
+        path = self.workspace.path / KEY
+        try:
+            if not path.exists():
+                path.touch(mode=0o600)
+                path.write_bytes(secrets.token_bytes(32))
+            return path.read_bytes()
+        except OSError as error:
+            raise WorkspaceError(f"{path} cannot be used ({error.strerror}): make the workspace writable.") from error
+
+
+def add_to(cli: typer.Typer) -> None:
+    cli.command("export")(export)
+    cli.command("import")(import_)
+
+
+def export(target: Path = TARGET, workspace: Path = WORKSPACE, kind: str = FORMAT, anonymous: bool = ANONYMOUS) -> None:
+    """Write everything that was asked, answered and voted, so that `import` can read it: nothing is left out but
+    passwords. --format dpo, kto or sft: what people preferred, in the columns that TRL's trainers take."""
+
+    def action() -> None:
+        opened = open_workspace(workspace)
+        exporter = Exporter(opened, database(opened))
+        if kind not in KINDS:
+            raise WorkspaceError(f"There is no format '{kind}': use one of {', '.join(KINDS)}.")
+        if kind in TABLES:
+            typer.echo(f"{target}: {_told(exporter.tables(target, kind, anonymous))}")
+        else:
+            typer.echo(f"{target}: {exporter.training(target, kind):,} rows for {kind.upper()}")
+        if kind == "dpo":
+            typer.echo(f"To train on them: python -m finetune from-votes {opened.path} --pairs {target}")
+        if anonymous and kind in TABLES:
+            typer.echo(f"Names are pseudonyms, made with {opened.path / KEY}. What people wrote is as they wrote it.")
+
+    said(action)
+
+
+def import_(source: str = SOURCE, workspace: Path = WORKSPACE) -> None:
+    """Take in an export. What is here already is not doubled; of a vote, the one cast last counts."""
+
+    def action() -> None:
+        from storage.elsewhere import elsewhere_at, is_elsewhere
+        from storage.exports import import_ as read
+        from storage.outbox import fetch
+
+        target = database(open_workspace(workspace)).database
+        sent = is_elsewhere(source)
+        merged = fetch(target, elsewhere_at(source), typer.echo) if sent else read(target, Path(source))
+        typer.echo(f"added: {_told(merged.added)}")
+        typer.echo(f"newer than here: {_told(merged.changed)}")
+        typer.echo(f"here already: {_told(merged.kept)}")
+
+    said(action)
+
+
+def _told(counts: Counter[str]) -> str:
+    names = {name: name.replace("_", " ") for name in counts if counts[name]}
+    return ", ".join(f"{counts[name]:,} {text}" for name, text in names.items()) or "nothing"

@@ -1,0 +1,234 @@
+"""`python -m tests.benchmarks load`: 100 annotators vote for two minutes while 20 visitors compare.
+
+Over HTTP as a browser does it (Gradio's queue and its stream), against a server process of its own. An annotator asks
+once and then votes about every ten seconds, each time another choice; a visitor asks again and again. A vote's time is
+from sending it to the page that says "Saved". At the end, the database must hold what was acknowledged.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import random
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parents[2]
+CHOICES = ("vote_left", "vote_tie", "vote_both_bad", "vote_right")
+STARTING = 60.0
+PATIENCE = 60.0
+"""Seconds after which an answer to a click counts as an error."""
+
+
+@dataclass
+class Measured:
+    """Seconds of votes and comparisons that succeeded, errors by their words, the server's memory in MB each second,
+    and the share of the time in which the server computed."""
+
+    votes: list[float] = field(default_factory=list)
+    comparisons: list[float] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+    memory: list[float] = field(default_factory=list)
+    computing: float = 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"votes: {_shares(self.votes)}\ncomparisons: {_shares(self.comparisons)}\n"
+            f"errors: {sum(self.errors.values())}{f' {dict(self.errors)}' if self.errors else ''}\n"
+            f"memory, by quarters of the time: {', '.join(f'{each:.0f}' for each in self._quarters())} MB\n"
+            f"the server computed in {self.computing:.0%} of the time (of one processor)"
+        )
+
+    def _quarters(self) -> list[float]:
+        last = len(self.memory) - 1
+        return [self.memory[last * quarter // 4] for quarter in range(5)]
+
+
+def _shares(seconds: list[float]) -> str:
+    if len(seconds) < 2:
+        return f"{len(seconds)}"
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+    return f"{len(seconds):,}, p50 {cuts[49]:.2f} s, p95 {cuts[94]:.2f} s, slowest {max(seconds):.2f} s"
+
+
+class Pages:
+    """Which of Gradio's functions stand behind the components, read from the page's own configuration."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._ids = {one["props"].get("elem_id"): one["id"] for one in config["components"]}
+        self._events = config["dependencies"]
+
+    def of(self, element: str, second: bool = False) -> dict[str, Any]:
+        """The first function that a click on this element calls, or the one after it."""
+        wanted = [self._ids[element], "click"]
+        return [event for event in self._events if wanted in [list(target) for target in event["targets"]]][second]
+
+    def after(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The first function on the server that follows."""
+        follows = (one for one in self._events if one.get("trigger_after") == event["id"] and one["backend_fn"])
+        return next(follows)
+
+
+class Browser:
+    """One open page."""
+
+    def __init__(self, client: httpx.AsyncClient, pages: Pages, name: str) -> None:
+        self.client, self.pages, self.name = client, pages, name
+        self.session = uuid.uuid4().hex
+
+    async def ask(self, question: str) -> str:
+        """Ask, and wait until both have answered; the text of the page at the end."""
+        begin = self.pages.of("ask")
+        await self._call(begin, [question, "fine-tuned", "rag", False, self.name, None])
+        asked = self.pages.after(begin)
+        await self._call(asked, [None])
+        return await self._call(self.pages.after(asked), [None])
+
+    async def vote(self, button: str) -> str:
+        """Press it; the text of the page afterwards."""
+        return await self._call(self.pages.of(button), ["", self.name, None])
+
+    async def look(self) -> str:
+        """What the page asks by itself after a vote: whether it is backed up."""
+        return await self._call(self.pages.of("vote_left", second=True), [None])
+
+    async def _call(self, event: dict[str, Any], data: list[Any]) -> str:
+        body = {"data": data, "fn_index": event["id"], "session_hash": self.session}
+        joined = await self.client.post("/gradio_api/queue/join", json=body)
+        joined.raise_for_status()
+        parameters = {"session_hash": self.session}
+        async with self.client.stream("GET", "/gradio_api/queue/data", params=parameters) as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data:"):
+                    message = json.loads(line.removeprefix("data:"))
+                    if message.get("msg") == "process_completed":
+                        if not message["success"]:
+                            raise RuntimeError(str(message["output"].get("error")))
+                        return json.dumps(message["output"]["data"], ensure_ascii=False)
+        raise RuntimeError("the stream ended without an answer")
+
+
+async def annotate(browser: Browser, until: float, pace: float, measured: Measured, draw: random.Random) -> None:
+    choices = itertools.cycle(CHOICES)
+    await asyncio.sleep(draw.uniform(0, pace))
+    while time.monotonic() < until:
+        began = time.perf_counter()
+        try:
+            said = await asyncio.wait_for(browser.vote(next(choices)), PATIENCE)
+            if "Saved: " in said:
+                measured.votes.append(time.perf_counter() - began)
+                await asyncio.wait_for(browser.look(), PATIENCE)
+            else:
+                measured.errors["not saved"] += 1
+        except Exception as error:
+            measured.errors[f"vote: {type(error).__name__}: {error}"[:120]] += 1
+        await asyncio.sleep(draw.uniform(0.5, 1.5) * pace)
+
+
+async def compare(browser: Browser, until: float, measured: Measured) -> None:
+    for turn in itertools.count():
+        if time.monotonic() >= until:
+            return
+        began = time.perf_counter()
+        try:
+            said = await asyncio.wait_for(browser.ask(f"Visitor's question {turn}?"), PATIENCE)
+            if "Both answers are complete." in said:
+                measured.comparisons.append(time.perf_counter() - began)
+            else:
+                measured.errors["no two answers"] += 1
+        except Exception as error:
+            measured.errors[f"comparison: {type(error).__name__}: {error}"[:120]] += 1
+
+
+async def watch(process: psutil.Process, until: float, measured: Measured) -> None:
+    began, before = time.monotonic(), sum(process.cpu_times()[:2])
+    while time.monotonic() < until:
+        measured.memory.append(process.memory_info().rss / 1e6)
+        await asyncio.sleep(1)
+    measured.memory.append(process.memory_info().rss / 1e6)
+    measured.computing = (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - began)
+
+
+async def load(address: str, server: int, asked: argparse.Namespace) -> Measured:
+    measured, draw = Measured(), random.Random(1)
+    # A connection that the server closes while it is idle would look like an error: none is kept.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=limits) as client:
+        pages = Pages((await client.get("/config")).json())
+        annotators = [Browser(client, pages, f"annotator {number}") for number in range(asked.annotators)]
+        for some in _tens(annotators):
+            await asyncio.gather(*(one.ask(f"Annotator's question of {one.name}?") for one in some))
+        visitors = [Browser(client, pages, f"visitor {number}") for number in range(asked.visitors)]
+        until = time.monotonic() + asked.seconds
+        await asyncio.gather(
+            watch(psutil.Process(server), until, measured),
+            *(annotate(one, until, asked.pace, measured, draw) for one in annotators),
+            *(compare(one, until, measured) for one in visitors),
+        )
+    return measured
+
+
+def _tens(annotators: list[Browser]) -> list[list[Browser]]:
+    return [annotators[start : start + 10] for start in range(0, len(annotators), 10)]
+
+
+def kept(folder: Path) -> str:
+    """What the database says of it, once the server has ended."""
+    with closing(sqlite3.connect(folder / "arena.sqlite")) as database:
+        (casts,) = database.execute("SELECT count(*) FROM vote_history").fetchone()
+        (sent,) = database.execute("SELECT count(sent_at) FROM outbox").fetchone()
+        sound = database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    return f"database: {casts:,} votes, {sent:,} of them backed up, {'in order' if sound else 'NOT in order'}"
+
+
+def main(arguments: list[str]) -> int:
+    """Run it, print what was measured, and return 1 when there was an error."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--annotators", type=int, default=100)
+    parser.add_argument("--visitors", type=int, default=20)
+    parser.add_argument("--pace", type=float, default=10.0, help="Mean seconds between two votes of an annotator.")
+    asked = parser.parse_args(arguments)
+    from tests.end_to_end.conftest import free_port
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "workspace.toml").write_text(f'[votes]\nelsewhere = "{folder}/elsewhere"\n')
+        port = free_port()
+        command = [sys.executable, "-m", "tests.benchmarks.load_server", str(port), str(folder)]
+        with (folder / "log").open("w") as log:
+            server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            _wait(f"http://127.0.0.1:{port}/healthz", server, folder / "log")
+            measured = asyncio.run(load(f"http://127.0.0.1:{port}", server.pid, asked))
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(60)
+        print(f"{asked.annotators} annotators and {asked.visitors} visitors for {asked.seconds:.0f} s")
+        print(f"{measured}\n{kept(folder)}")
+    return int(bool(measured.errors))
+
+
+def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + STARTING
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            httpx.get(address, timeout=5)
+            return
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    raise SystemExit(f"the server did not start: {log.read_text()[-2000:]}")

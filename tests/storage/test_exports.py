@@ -1,0 +1,290 @@
+"""Exports hold everything and come back as they were; imports double nothing; a spreadsheet computes nothing."""
+
+import csv
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pyarrow import parquet
+
+from arena.comparison import Choice
+from arena.errors import ImportRefused, StorageError
+from storage import DatabaseHistory, open_history, records, tables
+from storage.cells import FORMULAS, defused, restored
+from storage.exports import export, import_
+from tests.storage.contents import FORMULA, ballot, fill, prompt, task
+from tests.storage.examples import NOON, pair, vote_on
+
+FORMS = ["one.csv", "one.jsonl", "one.parquet", "all.zip", "folder"]
+NewHistory = Callable[[], DatabaseHistory]
+
+
+@pytest.fixture
+def another(tmp_path: Path, upgraded_file: Path) -> NewHistory:
+    """Opens another, empty database each time."""
+    made: list[Path] = []
+
+    def make() -> DatabaseHistory:
+        made.append(tmp_path / f"another-{len(made)}.sqlite")
+        shutil.copyfile(upgraded_file, made[-1])
+        return open_history(made[-1])
+
+    return make
+
+
+def everything(history: DatabaseHistory) -> list[records.Record]:
+    with history.database.reading() as connection:
+        return list(records.records(connection))
+
+
+@pytest.mark.parametrize(
+    ("form", "ending"),
+    [(name, name[3:]) for name in FORMS[:3]]
+    + [("all.zip", ".parquet"), ("all.zip", ".csv"), ("folder", ".jsonl"), ("folder", ".csv")],
+)
+def test_what_is_exported_and_imported_is_the_same(
+    history: DatabaseHistory, another: NewHistory, tmp_path: Path, form: str, ending: str
+) -> None:
+    fill(history)
+    counts = export(history.database, tmp_path / form, ending)
+    assert counts == {
+        **{"comparison": 3, "answer": 6, "passage": 2, "vote": 2, "vote_history": 3},
+        **{"person": 1, "prompt": 2, "task": 2, "ballot": 1},
+    }
+    there = another()
+    merged = import_(there.database, tmp_path / form)
+    assert everything(there) == everything(history) and merged.added["vote_history"] == 3 and not merged.kept
+    export(there.database, tmp_path / f"again-{form}", ending)
+    if form.startswith("one"):
+        assert (tmp_path / form).read_bytes() == (tmp_path / f"again-{form}").read_bytes()
+
+
+def test_an_export_crosses_from_one_kind_of_database_to_the_other(
+    kept: DatabaseHistory, another: NewHistory, tmp_path: Path
+) -> None:
+    here = another()
+    fill(here)
+    export(here.database, tmp_path / "one.parquet")
+    import_(kept.database, tmp_path / "one.parquet")
+    assert not import_(kept.database, tmp_path / "one.parquet").added
+    export(kept.database, tmp_path / "two.parquet")
+    back = another()
+    import_(back.database, tmp_path / "two.parquet")
+    written = repr(everything(here))
+    if kept.engine.dialect.name == "postgresql":
+        written = written.replace("\\x00", "\ufffd")
+    assert repr(everything(back)) == written
+
+
+def test_no_password_leaves_with_an_export(history: DatabaseHistory, tmp_path: Path) -> None:
+    fill(history)
+    export(history.database, tmp_path / "one.jsonl")
+    text = (tmp_path / "one.jsonl").read_text()
+    assert "secret" not in text and "sign_in" not in text and '"Ann"' in text
+
+
+@pytest.mark.parametrize("form", ["one.parquet", "folder"])
+def test_importing_again_doubles_nothing(history: DatabaseHistory, tmp_path: Path, form: str) -> None:
+    fill(history)
+    export(history.database, tmp_path / form)
+    before = everything(history)
+    for _ in range(2):
+        merged = import_(history.database, tmp_path / form)
+        assert not merged.added and not merged.changed and merged.kept["vote"] == 2
+    assert everything(history) == before
+
+
+def test_of_two_sites_votes_the_newest_counts_and_the_history_keeps_both(
+    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+) -> None:
+    compared, there = pair(), another()
+    for site in (history, there):
+        site.save(compared)
+    old = history.cast(vote_on(compared, "Ann", Choice.LEFT, cast_at=NOON))
+    new = there.cast(vote_on(compared, "Ann", Choice.TIE, cast_at=NOON + timedelta(hours=1)))
+    own = there.cast(vote_on(compared, "Bo", Choice.RIGHT, cast_at=NOON))
+    for source, target, name in ((there, history, "there"), (history, there, "here")):
+        export(source.database, tmp_path / f"{name}.jsonl")
+        import_(target.database, tmp_path / f"{name}.jsonl")
+    for site in (history, there):
+        votes = {vote.annotator: vote.choice for vote in site.votes(compared.id)}
+        assert votes == {"Ann": new.choice, "Bo": own.choice}
+        said = sorted((cast.cast_at, cast.annotator, cast.choice) for cast in site.vote_history(compared.id))
+        assert said == [(NOON, "Ann", old.choice), (NOON, "Bo", own.choice), (new.cast_at, "Ann", new.choice)]
+
+
+def test_a_queue_that_two_sites_made_each_for_itself_becomes_one(
+    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+) -> None:
+    there, compared = another(), pair()
+    there.save(compared)
+    with there.database.writing() as connection:
+        connection.execute(sa.insert(tables.prompt), prompt("q", text="Question p1?"))
+        connection.execute(sa.insert(tables.task), task("u", "q", compared.id))
+        connection.execute(sa.insert(tables.ballot), ballot("c", "u", compared.id, annotator="Bo"))
+    with history.database.writing() as connection:
+        connection.execute(sa.insert(tables.prompt), prompt("p1"))
+        connection.execute(sa.insert(tables.task), task("t1", "p1", None))
+    export(there.database, tmp_path / "there.csv")
+    for _ in range(2):
+        import_(history.database, tmp_path / "there.csv")
+    found = dict(everything(history))
+    assert (found["prompt"]["id"], found["task"]["id"], found["task"]["state"]) == ("p1", "t1", "ready")
+    assert found["task"]["comparison"] == compared.id
+    assert (found["ballot"]["task"], found["ballot"]["annotator"]) == ("t1", "Bo")
+    assert [table for table, _ in everything(history)].count("task") == 1
+
+
+def test_a_file_makes_nobody_an_admin_who_is_here_already(
+    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+) -> None:
+    there = another()
+    for site, role in ((history, "visitor"), (there, "admin")):
+        with site.database.writing() as connection:
+            connection.execute(sa.insert(tables.person).values(name="Eve", role=role, added_at=NOON))
+    export(there.database, tmp_path / "there.jsonl")
+    import_(history.database, tmp_path / "there.jsonl")
+    assert dict(everything(history))["person"]["role"] == "visitor"
+
+
+def test_a_pair_that_broke_off_here_is_replaced_by_a_whole_one(
+    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+) -> None:
+    whole, there = pair(), another()
+    there.save(whole)
+    history.save(whole.with_answers({}))
+    export(there.database, tmp_path / "there.jsonl")
+    merged = import_(history.database, tmp_path / "there.jsonl")
+    assert merged.changed["comparison"] == 1 and history.get(whole.id) == whole
+    history.cast(vote_on(whole))
+
+
+@pytest.mark.parametrize("start", FORMULAS)
+def test_no_cell_that_people_wrote_can_begin_a_formula(start: str) -> None:
+    assert defused(f"{start}1+1") == f"'{start}1+1" and restored(defused(f"{start}1+1")) == f"{start}1+1"
+    assert restored(defused(f"'{start}")) == f"'{start}" and defused("a=1") == "a=1"
+
+
+def test_no_csv_of_an_export_has_a_cell_that_begins_a_formula(history: DatabaseHistory, tmp_path: Path) -> None:
+    fill(history)
+    export(history.database, tmp_path / "folder")
+    export(history.database, tmp_path / "one.csv")
+    texts = []
+    for path in (*tmp_path.glob("folder/**/*.csv"), tmp_path / "one.csv"):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            texts += [cell for row in csv.reader(file) for cell in row]
+    assert f"'{FORMULA}" in texts
+    numbers = [cell for cell in texts if cell.startswith(FORMULAS)]
+    assert numbers and all(float(cell) < 0 for cell in numbers)  # a score, which no person wrote
+
+
+def test_votes_csv_reads_as_a_sentence(history: DatabaseHistory, tmp_path: Path) -> None:
+    fill(history)
+    export(history.database, tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as packed:
+        rows = list(csv.DictReader(packed.read("votes.csv").decode("utf-8-sig").splitlines(True)))
+        assert json.loads(packed.read("about.json"))["rows"]["vote"] == 2
+    assert len(rows) == 4  # two votes, two pairs without any
+    bo = next(row for row in rows if row["annotator"].startswith("Bo"))
+    assert (bo["preferred"], bo["left"], bo["right_answer"], bo["names_hidden"]) == (
+        "rag",
+        "fine-tuned",
+        "Two years.",
+        "true",
+    )
+
+
+def test_with_pseudonyms_no_name_is_left_and_the_same_person_stays_one(
+    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+) -> None:
+    voted = fill(history)
+    for form in ("one.jsonl", "folder"):
+        export(history.database, tmp_path / form, ".jsonl", key=b"k" * 32)
+    texts = [path.read_text() for path in (tmp_path / "one.jsonl", *tmp_path.glob("folder/**/*.jsonl"))]
+    assert not any('"Ann"' in text or '"+Ann"' in text or "Bo\\u000b" in text for text in texts)
+    there = another()
+    for form in ("one.jsonl", "folder"):
+        import_(there.database, tmp_path / form)
+    assert len(there.votes(voted.id)) == 2 and len(there.vote_history(voted.id)) == 3
+    export(history.database, tmp_path / "other.jsonl", key=b"j" * 32)
+    assert (tmp_path / "other.jsonl").read_text() != (tmp_path / "one.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "message"),
+    [
+        ("one.jsonl", '"choice": "right"', '"choice": "neither"', "choice is 'neither'; use one of left, right, tie"),
+        ("one.jsonl", '"blind": true', '"blind": "yes"', "blind is 'yes'; it must be true or false"),
+        ("one.jsonl", '"score": 0.3', '"score": true, "was": 0.3', "score is True; it must be a number"),
+        ("one.jsonl", '{"table"', '{"table', "is not JSON .*Export anew"),
+        ("one.jsonl", '"asked_at"', '"when"', "there is no column 'asked_at', which comparison has"),
+        ("one.jsonl", '"table": "vote"', '"table": "poll"', "table is 'poll'; there are comparison, answer"),
+        ("one.csv", "2026-03-01T12:00:00.123456+00:00", "yesterday", "asked_at is 'yesterday'; it must be a moment"),
+        ("one.csv", "true", "perhaps", "blind is 'perhaps'; it must be true or false"),
+        ("one.csv", "comparison,", "comparison,,", "cells, but .* columns"),
+    ],
+)
+def test_a_faulty_line_is_named_with_what_is_wanted_and_nothing_is_taken(
+    history: DatabaseHistory, another: NewHistory, tmp_path: Path, name: str, right: str, wrong: str, message: str
+) -> None:
+    fill(history)
+    path = tmp_path / name
+    export(history.database, path)
+    before, found, after = path.read_bytes().decode().partition(right)
+    assert found
+    if name.endswith(".csv") and right.endswith(","):  # not in the heading
+        heading, _, rest = (before + found + after).partition("\r\n")
+        before, found, after = rest.partition(right)
+        before = f"{heading}\r\n{before}"
+    path.write_bytes((before + wrong + after).encode())
+    there = another()
+    with pytest.raises(ImportRefused, match=f"{path}, line {before.count(chr(10)) + 1}.*{message}"):
+        import_(there.database, path)
+    assert everything(there) == []
+
+
+def test_what_points_to_nothing_is_refused(history: DatabaseHistory, another: NewHistory, tmp_path: Path) -> None:
+    fill(history)
+    path = tmp_path / "one.jsonl"
+    export(history.database, path)
+    path.write_text("".join(line for line in path.open() if '"table": "comparison"' not in line))
+    with pytest.raises(ImportRefused, match="comparison is .*, which is neither in the file nor here"):
+        import_(another().database, path)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "empty", "torn.zip", "torn.parquet", "missing.csv"])
+def test_what_is_no_export_is_refused_in_words(history: DatabaseHistory, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "empty":
+        path.mkdir()
+    elif name != "missing.csv":
+        path.write_text("hello")
+    with pytest.raises(ImportRefused, match=str(path)):
+        import_(history.database, path)
+
+
+def test_an_export_replaces_its_like_and_nothing_else(history: DatabaseHistory, tmp_path: Path) -> None:
+    fill(history)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(StorageError, match="has other things in it"):
+        export(history.database, tmp_path / "mine")
+    with pytest.raises(StorageError, match="unknown ending"):
+        export(history.database, tmp_path / "votes.xls")
+    for _ in range(2):
+        export(history.database, tmp_path / "folder", ".parquet")
+    assert parquet.read_table(tmp_path / "folder" / "tables" / "vote.parquet").num_rows == 2
+    assert sorted(path.name for path in tmp_path.iterdir() if "sqlite" not in path.name) == ["folder", "mine"]
+
+
+def test_an_empty_database_makes_an_export_that_can_be_imported(
+    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+) -> None:
+    for form in ("one.csv", "folder"):
+        assert not export(history.database, tmp_path / form)
+        assert not import_(another().database, tmp_path / form).added

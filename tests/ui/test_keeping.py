@@ -1,0 +1,54 @@
+"""The line below a vote: saved, saved and backed up, or not known."""
+
+from typing import Any
+
+from arena.comparison import Choice, Vote
+from arena.elsewhere import Kept
+from arena.errors import StorageError
+from ui.keeping import Keeping
+from ui.session import Session
+
+
+class FakeKeeper:
+    """`arena.elsewhere.Keeper`: `there` are the votes that are elsewhere, of three."""
+
+    def __init__(self, *there: str, trouble: str = "", broken: bool = False) -> None:
+        self.there, self.trouble, self.broken = there, trouble, broken
+
+    def kept(self) -> Kept:
+        return Kept(3, len(self.there), self.trouble)
+
+    def backed_up(self, vote_id: str) -> bool:
+        if self.broken:
+            raise StorageError("locked")
+        return vote_id in self.there
+
+
+def looked(keeper: FakeKeeper, session: Session | None) -> tuple[str, bool]:
+    """The line, and whether it is looked at again."""
+    line, timer = Keeping(keeper).look(session)
+    values: Any = timer if isinstance(timer, dict) else {"active": timer.active}
+    return line, values["active"]
+
+
+def voted() -> Session:
+    session = Session()
+    session.vote = Vote("c", "Ann", Choice.TIE, True, id="v1")
+    return session
+
+
+def test_without_a_vote_nothing_is_said_and_nobody_looks_again() -> None:
+    assert looked(FakeKeeper(), None) == looked(FakeKeeper(), Session()) == ("", False)
+
+
+def test_a_vote_is_saved_first_and_backed_up_later() -> None:
+    line, again = looked(FakeKeeper("v2", trouble="no <network>"), voted())
+    assert again and "Saved here, not yet backed up. 3 votes saved, 1 of them backed up" in line
+    assert "no &lt;network&gt;" in line
+    line, again = looked(FakeKeeper("v1"), voted())
+    assert not again and "Saved and backed up." in line
+
+
+def test_a_database_that_does_not_answer_is_told_and_asked_again() -> None:
+    line, again = looked(FakeKeeper(broken=True), voted())
+    assert again and "not known: locked" in line
