@@ -37,28 +37,28 @@ class Annotate:
     queue: Queue
     rights: Rights
 
-    def look(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
+    def look(self, name: str, bench: Bench, request: gr.Request) -> Updates:
         """On opening the tab and while there is no pair: a pair, if there is one."""
-        bench = bench or Bench()
         before = bench.mark
         with bench.lock:
             self._try(bench, name, request, lambda: None)
             return self._paint(bench, before, request)
 
-    def greet(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
-        """On opening the tab: under the name typed elsewhere."""
-        bench = bench or Bench()
-        return [bench, name, *self.look(name, bench, request)]
+    def greet(self, name: str, bench: Bench, request: gr.Request) -> Updates:
+        """On opening the tab: under the name typed elsewhere. Where it is not known yet, `follow` comes soon."""
+        if bench.annotator and not self.rights.name(request, name):
+            return [gr.skip()] * (_STEP + 1)
+        return [name, *self.look(name, bench, request)]
 
-    def follow(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
+    def follow(self, name: str, bench: Bench, request: gr.Request) -> Updates:
         """The name on the Compare page is known, or changed: whoever waits here for one gets a pair."""
-        if bench is None or bench.annotator or not _text(name).strip():
-            return [gr.skip(), name, *[gr.skip()] * _STEP]
+        if bench.annotator or not _text(name).strip():
+            return [name, *[gr.skip()] * _STEP]
         return self.greet(name, bench, request)
 
-    def rename(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
+    def rename(self, name: str, bench: Bench, request: gr.Request) -> Updates:
         """Another person sits down here."""
-        return [name, name, *self.look(name, bench or Bench(), request)]
+        return [name, name, *self.look(name, bench, request)]
 
     def voter(self, choice: Choice) -> Callable[..., Updates]:
         """The handler of one vote button."""
@@ -69,10 +69,9 @@ class Annotate:
             correct: str,
             mark: str,
             name: str,
-            bench: Bench | None,
+            bench: Bench,
             request: gr.Request,
         ) -> Updates:
-            bench = bench or Bench()
             judgement = Judgement(choice, reasons_from(reasons), _text(note), _text(correct))
             return self._act(bench, name, request, lambda: bench.vote(self.queue, mark, judgement))
 
@@ -81,30 +80,26 @@ class Annotate:
     def skipper(self, reason: SkipReason) -> Callable[..., Updates]:
         """The handler of one reason for skipping."""
 
-        def skip(mark: str, name: str, bench: Bench | None, request: gr.Request) -> Updates:
-            bench = bench or Bench()
+        def skip(mark: str, name: str, bench: Bench, request: gr.Request) -> Updates:
             return self._act(bench, name, request, lambda: bench.skip(self.queue, mark, reason))
 
         return skip
 
-    def undo(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
-        bench = bench or Bench()
+    def undo(self, name: str, bench: Bench, request: gr.Request) -> Updates:
         return self._act(bench, name, request, lambda: bench.undo(self.queue))
 
-    def keep(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
-        bench = bench or Bench()
+    def keep(self, name: str, bench: Bench, request: gr.Request) -> Updates:
         return self._act(bench, name, request, bench.keep)
 
-    def open_clicked(self, name: str, bench: Bench | None, request: gr.Request, event: gr.EventData) -> Updates:
+    def open_clicked(self, name: str, bench: Bench, request: gr.Request, event: gr.EventData) -> Updates:
         """The past pair that a click names by its mark."""
-        bench = bench or Bench()
         data = getattr(event, "_data", None)
         mark = data.get("mark") if isinstance(data, dict) else None
         return self._act(bench, name, request, lambda: bench.open(_text(mark)))
 
-    def prepare(self, bench: Bench | None, request: gr.Request) -> Updates:
+    def prepare(self, bench: Bench, request: gr.Request) -> Updates:
         """After each step: reserve the pair after this one, so that nobody waits for it, and count anew."""
-        if bench is None or not bench.annotator or not self.rights.may(request, Role.ANNOTATOR):
+        if not bench.annotator or not self.rights.may(request, Role.ANNOTATOR):
             return [gr.skip()] * 3
         with bench.lock:
             try:
@@ -163,7 +158,7 @@ def wire(page: Annotate, layout: Layout, tab: gr.Tab, asked_as: gr.Textbox, stor
     """Connect the components with the handlers. `asked_as`: the box for a name on the Compare page."""
     known, shown = [layout.name, layout.bench], layout.outputs
     words = [layout.reasons, layout.note, layout.correct]
-    sitting_down = [asked_as, layout.bench], [layout.bench, layout.name, *shown]
+    sitting_down = [asked_as, layout.bench], [layout.name, *shown]
     steps = [
         tab.select(page.greet, *sitting_down, **HIDDEN),
         asked_as.change(page.follow, *sitting_down, **HIDDEN),

@@ -8,6 +8,7 @@ import gradio as gr
 from arena.annotation import MAX_CORRECT_ANSWER_CHARACTERS, SkipReason
 from arena.comparison import MAX_REASON_CHARACTERS, Choice
 from ui import annotate_screen as says
+from ui.bench import Bench
 
 POLL_SECONDS = 5.0
 """Between two looks for a pair, while there is none."""
@@ -47,7 +48,7 @@ class Layout:
 
 def lay_out(signs_in: bool) -> Layout:
     """Draw the page inside the current `gr.Blocks`. Where people sign in there is no box for a name."""
-    bench = gr.State(None)
+    bench = gr.State(Bench())
     mark = gr.Textbox("", visible="hidden", elem_id="annotate_mark", label="Pair")
     with gr.Row(elem_id="annotate_top"):
         progress = gr.HTML("", elem_id="annotate_progress", js_on_load=None)

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from arena.annotation import BallotState, Judgement, PairGone, Reason, Showing, SkipReason, is_hasty, unswapped
 from arena.comparison import Choice
@@ -20,23 +20,26 @@ REMEMBERED = 20
 """A person's last pairs that can be opened again."""
 
 
-@dataclass
 class Bench:
     """One open page. `current` is being judged, `ahead` comes next and is reserved already, `opened` was closed before
-    and is open again. `mark` names what is on the screen; `saved`: what was just saved, for the person."""
+    and is open again. `mark` names what is on the screen; `saved`: what was just saved, for the person. No dataclass:
+    Gradio would take one apart."""
 
-    annotator: str = ""
-    current: Showing | None = None
-    ahead: Showing | None = None
-    opened: Showing | None = None
-    past: tuple[Showing, ...] = ()
-    progress: Progress = field(default_factory=Progress)
-    mark: str = ""
-    notice: str = ""
-    saved: str = ""
-    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    _since: float = 0.0
-    _marks: dict[str, str] = field(default_factory=dict, repr=False)
+    def __init__(self) -> None:
+        self.annotator = ""
+        self.current: Showing | None = None
+        self.ahead: Showing | None = None
+        self.opened: Showing | None = None
+        self.past: tuple[Showing, ...] = ()
+        self.progress = Progress()
+        self.mark = self.notice = self.saved = ""
+        self.lock = threading.RLock()
+        self._since = 0.0
+        self._marks: dict[str, str] = {}
+
+    def __deepcopy__(self, memo: object) -> "Bench":
+        """Gradio copies the first one for each page: an empty one of its own."""
+        return Bench()
 
     @property
     def on_screen(self) -> Showing | None:

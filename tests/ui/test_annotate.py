@@ -1,5 +1,6 @@
 """The Annotate page without a browser: blind, one vote per press, nothing acknowledged that is not saved."""
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 import sqlalchemy as sa
 
@@ -355,6 +357,23 @@ def test_without_a_name_nothing_is_shown(queue: DatabaseQueue) -> None:
     fill(queue, 1)
     page = Page(queue, name="  ")
     assert "Type your name first" in page.notice and page.question == ""
+
+
+def test_a_page_opened_before_its_name_is_known_gets_a_pair_once_it_is(queue: DatabaseQueue) -> None:
+    fill(queue, 2)
+    page = Page(queue, name="")
+    page._take(page.handlers.follow("Ann", page.bench, REQUEST)[1:])
+    question = page.question
+    assert question and page.notice == ""
+    late = page.handlers.greet("", page.bench, REQUEST)  # asked before, handled after
+    assert all(value == gr.skip() for value in late)
+    assert page.bench.annotator == "Ann" and page.bench.notice == ""
+
+
+def test_each_page_has_a_bench_of_its_own() -> None:
+    first = Bench()
+    first.annotator = "Ann"
+    assert copy.deepcopy(first).annotator == "" and copy.deepcopy(first).lock is not first.lock
 
 
 def test_another_name_starts_anew_and_frees_what_was_reserved(queue: DatabaseQueue) -> None:
