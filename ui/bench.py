@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from arena.annotation import BallotState, Judgement, PairGone, Reason, Showing, SkipReason, is_hasty, unswapped
 from arena.comparison import Choice
@@ -20,23 +20,26 @@ REMEMBERED = 20
 """A person's last pairs that can be opened again."""
 
 
-@dataclass
 class Bench:
     """One open page. `current` is being judged, `ahead` comes next and is reserved already, `opened` was closed before
-    and is open again. `mark` names what is on the screen; `saved`: what was just saved, for the person."""
+    and is open again. `mark` names what is on the screen; `saved`: what was just saved, for the person. No dataclass:
+    Gradio would take one apart."""
 
-    annotator: str = ""
-    current: Showing | None = None
-    ahead: Showing | None = None
-    opened: Showing | None = None
-    past: tuple[Showing, ...] = ()
-    progress: Progress = field(default_factory=Progress)
-    mark: str = ""
-    notice: str = ""
-    saved: str = ""
-    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    _since: float = 0.0
-    _marks: dict[str, str] = field(default_factory=dict, repr=False)
+    def __init__(self) -> None:
+        self.annotator = ""
+        self.current: Showing | None = None
+        self.ahead: Showing | None = None
+        self.opened: Showing | None = None
+        self.past: tuple[Showing, ...] = ()
+        self.progress = Progress()
+        self.mark = self.notice = self.saved = ""
+        self.lock = threading.RLock()
+        self._since = 0.0
+        self._marks: dict[str, str] = {}
+
+    def __deepcopy__(self, memo: object) -> "Bench":
+        """Gradio copies the first one for each page: an empty one of its own."""
+        return Bench()
 
     @property
     def on_screen(self) -> Showing | None:
@@ -55,7 +58,7 @@ class Bench:
             self.notice = self.saved = ""
         if self.current is None:
             self._show(current=queue.claim(annotator))
-        self.look_around(queue)
+            self.progress = queue.progress(annotator)
 
     def look_around(self, queue: Queue) -> None:
         """What need not be waited for: the pair after this one, the person's progress and past."""
@@ -78,12 +81,12 @@ class Bench:
         choice = unswapped(judgement.choice, showing.ballot.swapped)
         judgement = replace(judgement, choice=choice, seconds=seconds, hasty=hasty)
         try:
-            voted = queue.vote(showing.ballot.id, self.annotator, judgement, change=self.opened is not None)
+            ballot = queue.vote(showing.ballot.id, self.annotator, judgement, change=self.opened is not None)
         except PairGone:
             self._next(queue)
             raise
-        self._count(showing, voted)
-        self.saved = f"Saved: {said(voted)}."
+        self._count(showing)
+        self.saved = f"Saved: {said(Showing(ballot, showing.comparison))}."
         if hasty:
             self.saved += " That was quicker than reading both usually takes: Undo takes it back if it was a slip."
         self._next(queue)
@@ -147,8 +150,7 @@ class Bench:
 
     def _open(self, showing: Showing) -> None:
         self.opened = showing
-        state = "has your vote" if showing.ballot.state is BallotState.VOTED else "was skipped"
-        self.saved = f"This pair {state}. Choose again, or keep it as it is."
+        self.saved = f"Opened again: {said(showing)}. That stands until you choose anew."
         self._stamp()
 
     def _show(self, current: Showing | None) -> None:
@@ -159,10 +161,10 @@ class Bench:
         self.mark = secrets.token_hex(8) if self.on_screen else ""
         self._since = time.monotonic()
 
-    def _count(self, before: Showing, after: Showing) -> None:
+    def _count(self, judged: Showing) -> None:
         """Progress at once; the database is asked again later."""
-        if before.ballot.state is not BallotState.VOTED:
-            new = 0 if after.ballot.repeats else 1
+        if judged.ballot.state is not BallotState.VOTED:
+            new = 0 if judged.ballot.repeats else 1
             now = self.progress
             self.progress = replace(now, done=now.done + 1, open=max(now.open - 1, 0), votes=now.votes + new)
 
