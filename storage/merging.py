@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from arena.annotation import BallotState, TaskState
 from arena.comparison import Choice
 from arena.errors import ImportRefused
+from arena.people import name_key
 from storage import tables
 from storage.records import EXPORTED, Row, as_cast
 from storage.sheets import Placed, as_json
@@ -162,10 +163,11 @@ class _Merging:
 
     def people(self) -> None:
         """Who is here stays as he is here: a file makes nobody an admin who was none."""
-        here = set(self.connection.scalars(sa.select(tables.person.c.name)))
-        rows = {placed.row["name"]: placed.row for placed in self.by_table["person"]}
+        here = set(self.connection.scalars(sa.select(tables.person.c.key)))
+        rows = {name_key(placed.row["name"]): placed.row for placed in self.by_table["person"]}
         self.done.kept["person"] += len(rows.keys() & here)
-        self._insert(tables.person, [row for name, row in rows.items() if name not in here], "person")
+        new = [{**row, "key": key, "must_change": False} for key, row in rows.items() if key not in here]
+        self._insert(tables.person, new, "person")
 
     def prompts_and_tasks(self) -> None:
         prompts = self._same(tables.prompt, lambda row: (row["text"],))

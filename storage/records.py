@@ -17,8 +17,9 @@ Row = dict[str, Any]
 Record = tuple[str, Row]
 Kind = Literal["text", "whole", "number", "truth", "moment", "json"]
 
-LEFT_OUT = {"person": {"password_hash"}, "vote_history": {"number"}}
-"""A password stays where it was set. The history's numbers are its order, which the order of the rows tells, too."""
+LEFT_OUT = {"person": {"password_hash", "must_change", "key"}, "vote_history": {"number"}}
+"""A password stays where it was set. A person's key is the name once more, and is made of it where it is taken in. The
+history's numbers are its order, which the order of the rows tells, too."""
 
 NAMES = {
     "comparison": "asked_by",

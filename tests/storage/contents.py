@@ -22,9 +22,10 @@ def fill(history: DatabaseHistory) -> Comparison:
     history.cast(changed)
     history.cast(vote_on(voted, "Bo\x0b", Choice.RIGHT, cast_at=NOON + timedelta(days=1)))
     with history.database.writing() as connection:
-        person = {"name": "Ann", "role": "admin", "password_hash": "$secret$", "added_at": NOON}
+        person = {"key": "ann", "name": "Ann", "role": "admin", "password_hash": "$secret$", "must_change": False}
+        person["added_at"] = NOON
         connection.execute(sa.insert(tables.person), person)
-        connection.execute(sa.insert(tables.sign_in).values(token_hash="t", person="Ann", made_at=NOON, ends_at=NOON))
+        connection.execute(sa.insert(tables.sign_in).values(token_hash="t", person="ann", made_at=NOON, ends_at=NOON))
         connection.execute(sa.insert(tables.prompt), [prompt("p1"), prompt("p2")])
         connection.execute(sa.insert(tables.task), [task("t1", "p1", voted.id), task("t2", "p2", None)])
         connection.execute(sa.insert(tables.ballot), ballot("b1", "t1", voted.id))
@@ -46,5 +47,6 @@ def task(name: str, of: str, comparison: str | None, **changes: Any) -> dict[str
 def ballot(name: str, of: str, comparison: str, **changes: Any) -> dict[str, Any]:
     made = {"id": name, "task": of, "comparison": comparison, "annotator": "Ann", "swapped": True, "plain": False}
     closed = {"repeats": "", "state": "voted", "choice": "both bad", "skip_reason": "", "reasons": ["wrong"]}
+    closed |= {"reason": "", "correct_answer": "=12 watts"}
     times = {"reserved_at": NOON, "expires_at": NOON, "closed_at": NOON, "seconds": 2.5, "hasty": False}
     return {**made, **closed, **times, **changes}

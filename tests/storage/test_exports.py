@@ -85,7 +85,7 @@ def test_no_password_leaves_with_an_export(history: DatabaseHistory, tmp_path: P
     fill(history)
     export(history.database, tmp_path / "one.jsonl")
     text = (tmp_path / "one.jsonl").read_text()
-    assert "secret" not in text and "sign_in" not in text and '"Ann"' in text
+    assert "secret" not in text and "sign_in" not in text and '"ann"' not in text and '"Ann"' in text
 
 
 @pytest.mark.parametrize("form", ["one.parquet", "folder"])
@@ -144,9 +144,10 @@ def test_a_file_makes_nobody_an_admin_who_is_here_already(
     history: DatabaseHistory, another: NewHistory, tmp_path: Path
 ) -> None:
     there = another()
-    for site, role in ((history, "visitor"), (there, "admin")):
+    for site, name, role in ((history, "Eve", "visitor"), (there, "EVE", "admin")):
+        eve = {"key": "eve", "name": name, "role": role, "must_change": False, "added_at": NOON}
         with site.database.writing() as connection:
-            connection.execute(sa.insert(tables.person).values(name="Eve", role=role, added_at=NOON))
+            connection.execute(sa.insert(tables.person).values(eve))
     export(there.database, tmp_path / "there.jsonl")
     import_(history.database, tmp_path / "there.jsonl")
     assert dict(everything(history))["person"]["role"] == "visitor"

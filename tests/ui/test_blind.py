@@ -168,7 +168,7 @@ def test_the_history_never_tells_which_is_which_of_a_pair_for_annotators() -> No
     page = Page()
     page.ask(blind=True)
     page.vote(Choice.TIE)
-    history = HistoryPage(page.history, page.settings)
+    history = HistoryPage(page.history, page.settings, page.rights)
     orders = set()
     for number in range(20):
         made = replace(
@@ -176,7 +176,7 @@ def test_the_history_never_tells_which_is_which_of_a_pair_for_annotators() -> No
         )
         page.history.save(made)
         page.history.cast(Vote(made.id, "Ann", Choice.LEFT, blind=True))
-        sent = history.open(made.id)
+        sent = history.open(made.id, REQUEST)
         assert leaks("".join(sent)) == [] and "is better" not in "".join(sent)
         orders.add("tuned says" in sent[3])
     assert orders == {True, False}
