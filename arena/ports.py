@@ -1,6 +1,6 @@
 """What the pages and commands need from storage, in the core's own words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +46,11 @@ class Exports(Protocol):
     @property
     def kinds(self) -> Mapping[str, str]:
         """Name of each kind of export -> what is in it, in a few words."""
+        ...
+
+    @property
+    def nameless(self) -> Collection[str]:
+        """The kinds that name nobody in any case."""
         ...
 
     def write(self, kind: str, folder: Path, anonymous: bool = False) -> Path:

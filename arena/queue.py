@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from arena.annotation import ANNOTATORS_EACH, Judgement, QueuedPrompt, Showing, SkipReason, Task
+from arena.annotation import ANNOTATORS_EACH, Ballot, Judgement, QueuedPrompt, Showing, SkipReason, Task
 from arena.comparison import Comparison
 from arena.errors import WorkspaceError
 
@@ -111,7 +111,7 @@ class Queue(Protocol):
         """They are on no screen any more; others may have them."""
         ...
 
-    def vote(self, ballot: str, annotator: str, judgement: Judgement, change: bool = False) -> Showing:
+    def vote(self, ballot: str, annotator: str, judgement: Judgement, change: bool = False) -> Ballot:
         """Save the vote, or with `change` replace it. Raises `VoteRefused`, and as `PairGone`: not this person's, voted
         on already, or it had expired or been skipped and enough others have it now."""
         ...

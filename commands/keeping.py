@@ -79,7 +79,8 @@ def _outbox(address: str, history: Any) -> Any:
         raise
     except Exception as error:
         _say(
-            f"{place} does not answer ({error}): started without the votes there. They stay there; restart to get them."
+            f"{place} does not answer ({' '.join(str(error).split())[:200]}): started without the votes there. They "
+            f"stay there; `python app.py import {address}` takes them in later."
         )
     return Outbox(history.database, place)
 

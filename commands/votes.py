@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ KINDS = {
 TABLES = ("csv", "jsonl", "parquet")
 
 TARGET = typer.Argument(help="FILE.csv, .jsonl, .parquet or .zip, or a folder.")
-SOURCE = typer.Argument(help="What `export` wrote.")
+SOURCE = typer.Argument(help="What `export` wrote, or where votes were sent to: a folder, hf://…")
 FORMAT = typer.Option(
     "csv", "--format", help="In a folder or .zip: csv, jsonl or parquet. For training with TRL: dpo, kto or sft."
 )
@@ -44,6 +44,10 @@ class Exporter:
     @property
     def kinds(self) -> Mapping[str, str]:
         return KINDS
+
+    @property
+    def nameless(self) -> Collection[str]:
+        return [kind for kind in KINDS if kind not in TABLES]
 
     def write(self, kind: str, folder: Path, anonymous: bool = False) -> Path:
         path = folder / (f"votes-{kind}.zip" if kind in TABLES else f"votes-{kind}.jsonl")
@@ -109,13 +113,17 @@ def export(target: Path = TARGET, workspace: Path = WORKSPACE, kind: str = FORMA
     said(action)
 
 
-def import_(source: Path = SOURCE, workspace: Path = WORKSPACE) -> None:
+def import_(source: str = SOURCE, workspace: Path = WORKSPACE) -> None:
     """Take in an export. What is here already is not doubled; of a vote, the one cast last counts."""
 
     def action() -> None:
+        from storage.elsewhere import elsewhere_at, is_elsewhere
         from storage.exports import import_ as read
+        from storage.outbox import fetch
 
-        merged = read(database(open_workspace(workspace)).database, source)
+        target = database(open_workspace(workspace)).database
+        sent = is_elsewhere(source)
+        merged = fetch(target, elsewhere_at(source), typer.echo) if sent else read(target, Path(source))
         typer.echo(f"added: {_told(merged.added)}")
         typer.echo(f"newer than here: {_told(merged.changed)}")
         typer.echo(f"here already: {_told(merged.kept)}")

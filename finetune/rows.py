@@ -92,7 +92,7 @@ def read_pairs(path: Path, seed: int, hold_out: float = 0.1) -> tuple[list[Row],
     training: list[Row] = []
     held_out: list[Row] = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # not splitlines: a text may hold U+2028
     except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(f"{path} cannot be read ({error}): name a .jsonl of pairs.") from error
     for number, line in enumerate(filter(str.strip, lines), start=1):

@@ -4,7 +4,6 @@ For the commands only, as wiring.py at the top is for app.py; the import contrac
 """
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,8 +94,7 @@ def voted(workspace: Path) -> list[tuple[Comparison, Sequence[Vote]]]:
         raise WorkspaceError(
             f"No votes in {workspace} yet: compare and vote with `python app.py --workspace {workspace}`."
         )
-    history = open_history(place)
-    return [(comparison, history.votes(comparison.id)) for comparison in history.recent(limit=sys.maxsize)]
+    return open_history(place).voted()
 
 
 def retriever(workspace: Path, report: Report) -> Callable[[str], Sequence[str]]:

@@ -1,7 +1,8 @@
 """Keeps comparisons, votes and people in an SQLite file or a PostgreSQL server, through SQLAlchemy and Alembic.
 
-Covers: tables, migrations, the implementations of `arena.ports.History` and `arena.queue.Queue`, errors in words.
-Does not cover: who may vote and what a vote means (arena/), pages (ui/).
+Covers: tables, migrations, the implementations of `arena.ports.History` and `arena.queue.Queue`, errors in words;
+exports and imports, backups, and what is sent elsewhere and back.
+Does not cover: who may vote and what a vote means (arena/), pages (ui/), what a training makes of votes (finetune/).
 """
 
 from storage.database import Database, open_database

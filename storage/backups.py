@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -199,12 +199,13 @@ class Schedule:
 @contextmanager
 def in_use(place: Place) -> Iterator[None]:
     """While the app serves a database: `alone` is refused meanwhile. However the process ends, so does the lock."""
-    if isinstance(place, SqliteFile) and os.access(place.path.parent, os.W_OK):
-        from filelock import ReadWriteLock
+    with ExitStack() as held:
+        if isinstance(place, SqliteFile):
+            from filelock import ReadWriteLock
 
-        with ReadWriteLock(_lock(place), is_singleton=False).read_lock():
-            yield
-    else:
+            # A folder that cannot be written to, or locks nothing, is served all the same.
+            with suppress(sqlite3.Error, OSError):
+                held.enter_context(ReadWriteLock(_lock(place), is_singleton=False).read_lock())
         yield
 
 

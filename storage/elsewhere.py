@@ -32,6 +32,11 @@ def elsewhere_at(address: str) -> Elsewhere:
     return Folder(Path(address))
 
 
+def is_elsewhere(address: str) -> bool:
+    """Whether votes were sent there: an address on the Hub, or a folder of such files."""
+    return address.startswith((DATASET, BUCKET)) or bool(Folder(Path(address)).names())
+
+
 class Folder:
     """Files in a folder that outlives this machine's disk, or is on another one."""
 

@@ -150,9 +150,9 @@ def cast_vote(connection: sa.Connection, vote: Vote) -> Vote:
 
 
 def _one(connection: sa.Connection, comparison_id: str, lock: bool = False) -> Comparison | None:
-    """`lock`: nobody else saves it or votes on it until this transaction ends."""
+    """`lock`: nobody else saves it or votes on it until this transaction ends; rows may point to it meanwhile."""
     query = sa.select(tables.comparison).where(tables.comparison.c.id == comparison_id)
-    found = load(connection, query.with_for_update() if lock else query)
+    found = load(connection, query.with_for_update(key_share=True) if lock else query)
     return found[0] if found else None
 
 

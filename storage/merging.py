@@ -18,8 +18,9 @@ from arena.comparison import Choice
 from arena.errors import ImportRefused
 from arena.people import name_key
 from storage import tables
+from storage.cells import as_json
 from storage.records import EXPORTED, Row, as_cast
-from storage.sheets import Placed, as_json
+from storage.sheets import Placed
 
 DONE = (BallotState.VOTED, BallotState.SKIPPED)
 
@@ -39,6 +40,8 @@ def merge(connection: sa.Connection, found: Iterable[Placed], sent: bool = False
     Raises:
         ImportRefused: a record points to something that is neither here nor among them, or has an unknown choice.
     """
+    if connection.dialect.name == "postgresql":  # SQLite lets nobody else write anyway
+        connection.exec_driver_sql("LOCK TABLE comparison, vote, vote_history, outbox IN SHARE ROW EXCLUSIVE MODE")
     merging = _Merging(connection)
     for placed in found:
         merging.by_table[placed.table].append(placed)

@@ -25,11 +25,12 @@ from tenacity import (
 from arena.elsewhere import Elsewhere, Kept
 from arena.errors import ImportRefused
 from storage import tables
+from storage.cells import as_json, plain
 from storage.database import Database
 from storage.elsewhere import ENDING, PREFIX
-from storage.merging import merge
+from storage.merging import Merged, merge
 from storage.records import Record, cast_records
-from storage.sheets import Placed, as_json, checked_row, plain
+from storage.sheets import Placed, checked_row
 
 log = logging.getLogger(__name__)
 
@@ -126,13 +127,16 @@ class Outbox:
 
 
 def restore(database: Database, elsewhere: Elsewhere, say: Callable[[str], object]) -> int:
-    """Take back every vote that is elsewhere, if nothing was ever asked here; returns how many casts came.
-
-    A file that cannot be read is said and left where it is. Raises what the place raises.
-    """
+    """`fetch`, if nothing was ever asked here; returns how many casts came."""
     with database.reading() as connection:
         if connection.scalar(sa.select(tables.comparison.c.id).limit(1)) is not None:
             return 0
+    return fetch(database, elsewhere, say).added["vote_history"]
+
+
+def fetch(database: Database, elsewhere: Elsewhere, say: Callable[[str], object]) -> Merged:
+    """Take every vote that is elsewhere, as an import would. A file that cannot be read is said and left where it is.
+    Raises what the place raises."""
     placed: list[Placed] = []
     for name, content in elsewhere.get(sorted(elsewhere.names())):
         try:
@@ -141,8 +145,7 @@ def restore(database: Database, elsewhere: Elsewhere, say: Callable[[str], objec
             say(f"Not restored: {error}")
     casts = sorted((each for each in placed if each.table == "vote_history"), key=lambda each: each.row["cast_at"])
     with database.writing() as connection:
-        merged = merge(connection, [each for each in placed if each.table != "vote_history"] + casts, sent=True)
-    return merged.added["vote_history"]
+        return merge(connection, [each for each in placed if each.table != "vote_history"] + casts, sent=True)
 
 
 def _packed(found: Sequence[Record]) -> tuple[str, bytes]:

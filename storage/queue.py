@@ -116,7 +116,7 @@ class DatabaseQueue:
     def release(self, ballots: Collection[str]) -> None:
         self._set_reserved(ballots, state=BallotState.EXPIRED)
 
-    def vote(self, ballot: str, annotator: str, judgement: Judgement, change: bool = False) -> Showing:
+    def vote(self, ballot: str, annotator: str, judgement: Judgement, change: bool = False) -> Ballot:
         """See the port. A vote that is changed keeps the seconds of the first choice: reading took those."""
         said = checked_judgement(judgement)
         with self._deciding() as connection:
@@ -137,11 +137,12 @@ class DatabaseQueue:
             }
             if not voted:
                 values |= {"closed_at": self._now(), "seconds": said.seconds, "hasty": said.hasty}
-            set_ballot(connection, ballot, values)
+            # First the vote, which locks its comparison, as an import does: or each might wait for the other.
             if not found.repeats:
                 seconds = found.seconds if voted else said.seconds
                 cast_vote(connection, self._vote(found, said, seconds))
-            return _showings(connection, [self._own(connection, ballot, annotator)])[0]
+            set_ballot(connection, ballot, values)
+            return self._own(connection, ballot, annotator)
 
     def skip(self, ballot: str, annotator: str, reason: SkipReason) -> None:
         with self._deciding() as connection:

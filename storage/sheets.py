@@ -7,23 +7,19 @@ which records there are (storage/records.py).
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from arena.errors import ImportRefused
+from storage.cells import as_cell, as_json, fitting, parsed, plain
 from storage.records import EXPORTED, Kind, Record, Row, columns
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 TABLE = "table"
 BATCH = 2000
 """Rows that Parquet writes at a time."""
-
-FORMULAS = tuple("=+-@\t\r\n＝＋－＠")
-"""What makes a spreadsheet take a cell for a formula, when it begins with it
-(https://owasp.org/www-community/attacks/CSV_Injection)."""
-GUARD = "'"
 
 
 class Placed(NamedTuple):
@@ -95,95 +91,8 @@ def _checked(where: str, table: str, row: Row) -> Row:
     for name, (kind, nullable) in columns(table).items():
         if name not in row:
             raise ImportRefused(f"{where}: there is no column '{name}', which {table} has. Export anew, or add it.")
-        found[name] = _fitting(f"{where}: {name}", kind, nullable, row[name], TABLE in row)
+        found[name] = fitting(f"{where}: {name}", kind, nullable, row[name], TABLE in row)
     return found
-
-
-def _fitting(where: str, kind: Kind, nullable: bool, value: Any, of_all: bool) -> Any:
-    if value is None and nullable:
-        return None
-    if value is None and kind == "text" and of_all:
-        return ""  # in a file of all tables an empty cell is both
-    if not isinstance(value, _TYPES[kind]) or isinstance(value, bool) != (kind == "truth"):
-        raise ImportRefused(f"{where} is {value!r}; it must be {_WANTED[kind]}.")
-    return value
-
-
-_TYPES: dict[Kind, tuple[type, ...]] = {
-    "text": (str,),
-    "whole": (int,),
-    "number": (int, float),
-    "truth": (bool,),
-    "moment": (datetime,),
-    "json": (dict, list),
-}
-_WANTED: dict[Kind, str] = {
-    "text": "text",
-    "whole": "a whole number",
-    "number": "a number",
-    "truth": "true or false",
-    "moment": "a moment with its zone, like 2026-03-01T12:00:00+00:00",
-    "json": "a JSON list or object",
-}
-
-
-def as_json(value: Any) -> str:
-    """Readable where UTF-8 can hold it; half a surrogate pair is escaped."""
-    text = json.dumps(value, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value)
-    return text
-
-
-def defused(text: str) -> str:
-    """A cell that no spreadsheet computes. Reversible: what begins with the guard itself gets one more."""
-    return GUARD + text if text.startswith((*FORMULAS, GUARD)) else text
-
-
-def restored(cell: str) -> str:
-    """What `defused` was given."""
-    return cell.removeprefix(GUARD)
-
-
-def _cell(kind: Kind, nullable: bool, value: Any) -> str:
-    if value is None:
-        return ""
-    if kind == "text":
-        return GUARD if value == "" and nullable else defused(value)
-    makers: dict[Kind, Callable[[Any], str]] = {
-        "json": as_json,
-        "truth": lambda given: str(given).lower(),
-        "moment": lambda given: given.isoformat(),
-    }
-    return makers.get(kind, str)(value)
-
-
-def _value(where: str, name: str, kind: Kind, nullable: bool, cell: str) -> Any:
-    if cell == "":
-        return "" if kind == "text" and not nullable else None
-    try:
-        return _PARSERS[kind](cell)
-    except (ValueError, KeyError):
-        raise ImportRefused(f"{where}: {name} is {cell[:80]!r}; it must be {_WANTED[kind]}.") from None
-
-
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError(text)
-    return found.astimezone(UTC)
-
-
-_PARSERS: dict[Kind, Callable[[str], Any]] = {
-    "text": restored,
-    "whole": int,
-    "number": float,
-    "truth": lambda cell: {"true": True, "false": False}[cell.lower()],
-    "moment": _moment,
-    "json": json.loads,
-}
 
 
 def _write_csv(path: Path, shape: dict[str, tuple[Kind, bool]], rows: Iterable[Row]) -> None:
@@ -192,7 +101,7 @@ def _write_csv(path: Path, shape: dict[str, tuple[Kind, bool]], rows: Iterable[R
         writer = csv.writer(file)
         writer.writerow(shape)
         for row in rows:
-            writer.writerow([_cell(*shape[name], row.get(name)) for name in shape])
+            writer.writerow([as_cell(*shape[name], row.get(name)) for name in shape])
 
 
 def _read_csv(path: Path, shape: dict[str, tuple[Kind, bool]]) -> Iterator[tuple[str, Row]]:
@@ -209,7 +118,7 @@ def _read_csv(path: Path, shape: dict[str, tuple[Kind, bool]]) -> Iterator[tuple
             yield (
                 where,
                 {
-                    name: _value(where, name, *shape[name], cell)
+                    name: parsed(where, name, *shape[name], cell)
                     for name, cell in zip(names, cells, strict=True)
                     if name in shape
                 },
@@ -220,11 +129,6 @@ def _write_jsonl(path: Path, shape: dict[str, tuple[Kind, bool]], rows: Iterable
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(as_json({name: plain(value) for name, value in row.items()}) + "\n")
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON takes it: moments as text."""
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _read_jsonl(path: Path, shape: dict[str, tuple[Kind, bool]]) -> Iterator[tuple[str, Row]]:
@@ -249,7 +153,7 @@ def _moments_read(where: str, row: Row, shape: dict[str, tuple[Kind, bool]]) -> 
     """The row with its moments, which JSON holds as text, read."""
     for name, value in row.items():
         if isinstance(value, str) and name in shape and shape[name][0] == "moment":
-            row[name] = _value(where, name, "moment", True, value)
+            row[name] = parsed(where, name, "moment", True, value)
     return row
 
 
@@ -297,7 +201,7 @@ def _from_parquet(where: str, row: Row, shape: dict[str, tuple[Kind, bool]]) -> 
     for name, (kind, nullable) in shape.items():
         value = row.get(name)
         if kind == "json" and isinstance(value, str):
-            row[name] = _value(where, name, kind, nullable, value)
+            row[name] = parsed(where, name, kind, nullable, value)
         elif isinstance(value, datetime):
             row[name] = value.astimezone(UTC)
     return row

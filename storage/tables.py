@@ -212,8 +212,9 @@ ballot = sa.Table(
     _column("choice", sa.Text),
     _column("skip_reason", AnyText),
     sa.Column("reasons", sa.JSON, nullable=False),
-    _column("reason", AnyText),
-    _column("correct_answer", AnyText),
+    # On a repeat, which is no vote, what was said stands here only.
+    sa.Column("reason", AnyText, nullable=False, server_default=""),
+    sa.Column("correct_answer", AnyText, nullable=False, server_default=""),
     _column("reserved_at", UtcDateTime),
     _column("expires_at", UtcDateTime),
     sa.Column("closed_at", UtcDateTime),

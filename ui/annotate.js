@@ -4,7 +4,7 @@
   const keys = () => Array.from(document.querySelectorAll('#annotate_help kbd'));
   const skipping = () => find('annotate_skipping');
   const chips = () => Array.from(document.querySelectorAll('#annotate_reasons label'));
-  const chip = (reason) => chips().find((label) => label.innerText.trim().toLowerCase() === reason);
+  const chip = (reason) => chips().find((label) => label.textContent.trim().toLowerCase() === reason);
   const shown = (element) => element && element.offsetParent !== null;
 
   // Badges beside what a key does; done again whenever Gradio draws the page anew.
@@ -12,15 +12,27 @@
     for (const key of keys()) {
       const target = key.dataset.press ? find(key.dataset.press) : chip(key.dataset.reason);
       if (!target || !['BUTTON', 'LABEL'].includes(target.tagName) || target.dataset.key) continue;
-      target.dataset.key = key.innerText;
-      if (target.tagName === 'BUTTON') target.setAttribute('aria-keyshortcuts', key.innerText);
+      target.dataset.key = key.textContent;
+      if (target.tagName === 'BUTTON') target.setAttribute('aria-keyshortcuts', key.textContent);
     }
     skipping()?.querySelectorAll('button').forEach((button, place) => (button.dataset.key = String(place + 1)));
-    for (const [id, role] of [['annotate_saved', 'status'], ['annotate_notice', 'alert'], ['annotate_empty', 'status']]) {
+    for (const [id, role] of [['annotate_saved', 'status'], ['annotate_notice', 'alert']]) {
       find(id)?.setAttribute('role', role);
     }
   };
-  new MutationObserver(badge).observe(document.body, { childList: true, subtree: true });
+  // The next pair is read from its question on.
+  let question = null;
+  const scroll = () => {
+    const now = document.querySelector('#annotate_pair .question');
+    if (now && now !== question && now.getBoundingClientRect().top < 0) now.scrollIntoView({ block: 'start' });
+    question = now;
+  };
+  let soon = 0;
+  new MutationObserver(() => {
+    scroll();
+    clearTimeout(soon);
+    soon = setTimeout(badge, 150);
+  }).observe(document.body, { childList: true, subtree: true });
   badge();
 
   const close = () => skipping()?.classList.remove('open');
@@ -38,7 +50,7 @@
     else if (button.id === 'annotate_rest') {
       document.querySelectorAll('#annotate_pair .rest').forEach((rest) => rest.classList.add('open'));
       button.hidden = true;
-    } else if (button.closest('#annotate_pair')) close();
+    } else if (button.closest('#annotate_judging')) close();
   });
 
   document.addEventListener('keydown', (event) => {
@@ -56,7 +68,7 @@
       skipping().querySelectorAll('button')[Number(event.key) - 1]?.click();
       return;
     }
-    const key = keys().find((one) => one.innerText === event.key);
+    const key = keys().find((one) => one.textContent === event.key);
     if (!key) return;
     event.preventDefault();
     if (key.dataset.reason) return chip(key.dataset.reason)?.querySelector('input').click();

@@ -1,7 +1,8 @@
 """The Annotate page: judge pairs from the queue one after the other, blind, with one hand on the keyboard.
 
 The handlers are methods so that tests drive them without a browser. Each asks `rights`, whatever is shown. What a page
-knows is in ui/bench.py, what it says in ui/annotate_screen.py, what keys do in ui/annotate.js.
+knows is in ui/bench.py, which stays on the server, what it says in ui/annotate_screen.py, what keys do in
+ui/annotate.js.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from arena.people import Role
 from arena.queue import Queue
 from ui import annotate_screen as says
 from ui.annotate_view import Layout
-from ui.bench import Bench, StaleMark, chosen, reasons_from
+from ui.bench import Bench, StaleMark, reasons_from
 from ui.compare import HIDDEN
 from ui.limits import Limits
 from ui.markdown import escaped
@@ -26,19 +27,13 @@ from ui.rights import Rights
 
 Updates = list[Any]
 
-_SCREEN = 21
-"""Values of a whole screen, fields included."""
-
-SHOW_PAIR = """() => {
-  const question = document.getElementById('annotate_question');
-  if (question && question.getBoundingClientRect().top < 0) question.scrollIntoView({ block: 'start' });
-}"""
-"""The next pair is read from its question on."""
+_STEP = 8
+"""Values of `Layout.outputs`."""
 
 
 @dataclass(frozen=True)
 class Annotate:
-    """The page's handlers. Each paints the whole screen; what the person typed is emptied with the next pair only."""
+    """The page's handlers. Each paints the pair; what the person typed is emptied with the next pair only."""
 
     queue: Queue
     rights: Rights
@@ -50,21 +45,22 @@ class Annotate:
         before = bench.mark
         with bench.lock:
             self._try(bench, name, request, lambda: None)
-            return [*self._paint(bench, request), *self._fields(bench, before)]
+            return self._paint(bench, before, request)
 
     def greet(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
         """On opening the tab: under the name typed elsewhere."""
-        return [name, *self.look(name, bench, request)]
+        bench = bench or Bench()
+        return [bench, name, *self.look(name, bench, request)]
 
     def follow(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
         """The name on the Compare page is known, or changed: whoever waits here for one gets a pair."""
         if bench is None or bench.annotator or not _text(name).strip():
-            return [name, *[gr.skip()] * _SCREEN]
+            return [gr.skip(), name, *[gr.skip()] * _STEP]
         return self.greet(name, bench, request)
 
     def rename(self, name: str, bench: Bench | None, request: gr.Request) -> Updates:
         """Another person sits down here."""
-        return [name, name, *self.look(name, bench, request)]
+        return [name, name, *self.look(name, bench or Bench(), request)]
 
     def voter(self, choice: Choice) -> Callable[..., Updates]:
         """The handler of one vote button."""
@@ -116,13 +112,14 @@ class Annotate:
     def prepare(self, bench: Bench | None, request: gr.Request) -> Updates:
         """After each step: reserve the pair after this one, so that nobody waits for it, and count anew."""
         if bench is None or not bench.annotator or not self.rights.may(request, Role.ANNOTATOR):
-            return [gr.skip(), gr.skip()]
+            return [gr.skip()] * 3
         with bench.lock:
             try:
                 bench.look_around(self.queue)
             except ArenaError:
-                return [gr.skip(), gr.skip()]  # the next step meets it again, and says it
-            return [says.progress_html(bench.progress), says.past_html(bench)]
+                return [gr.skip()] * 3  # the next step meets it again, and says it
+            waiting = bench.on_screen is None
+            return [says.progress_html(bench.progress), says.past_html(bench), gr.update(active=waiting)]
 
     def _act(self, bench: Bench, name: str, request: gr.Request, step: Callable[[], None]) -> Updates:
         with bench.lock:
@@ -132,7 +129,7 @@ class Annotate:
                 self._try(bench, name, request, step)
             except StaleMark:
                 bench.saved = saved
-            return [*self._paint(bench, request), *self._fields(bench, before)]
+            return self._paint(bench, before, request)
 
     def _try(self, bench: Bench, name: str, request: gr.Request, step: Callable[[], None]) -> None:
         """Under the name that counts here; what is refused is said on the page."""
@@ -150,38 +147,19 @@ class Annotate:
         except ArenaError as error:
             bench.notice = str(error)
 
-    def _paint(self, bench: Bench, request: gr.Request) -> Updates:
-        """The values of `Layout.outputs`."""
-        may = self.rights.may(request, Role.ANNOTATOR)
-        showing = bench.on_screen if may else None
-        chose = chosen(showing) if showing else None
-        buttons = [gr.update(variant="primary" if chose is choice else "secondary") for choice in says.VOTES]
-        empty = says.empty_html(bench, self.rights.may(request, Role.ADMIN)) if may and bench.annotator else ""
-        return [
-            bench,
-            bench.mark,
-            says.progress_html(bench.progress) if may else "",
-            notice_html(bench.notice),
-            escaped(bench.saved),
-            empty,
-            gr.update(visible=showing is not None),
-            says.question_html(showing),
-            *says.answers_html(showing),
-            says.folded_html(showing),
-            *buttons,
-            gr.update(visible=bench.opened is not None),
-            says.past_html(bench) if may else "",
-            gr.update(active=may and showing is None),
-        ]
-
-    def _fields(self, bench: Bench, before: str) -> Updates:
-        """The values of `Layout.fields`: what was said on the pair that is now on the screen."""
+    def _paint(self, bench: Bench, before: str, request: gr.Request) -> Updates:
+        """The values of `Layout.outputs`. `before`: the mark of the pair that the browser shows."""
+        if not self.rights.may(request, Role.ANNOTATOR):
+            return ["", "", notice_html(bench.notice), "", "", [], "", ""]
+        pair = says.pair_html(bench)
+        if not pair and bench.annotator:
+            pair = says.empty_html(bench, self.rights.may(request, Role.ADMIN))
+        shown = [bench.mark, says.progress_html(bench.progress), notice_html(bench.notice), escaped(bench.saved), pair]
         if bench.mark == before:
-            return [gr.skip()] * 3
+            return [*shown, *[gr.skip()] * 3]
         ballot = bench.on_screen.ballot if bench.on_screen else None
-        if ballot is None:
-            return [[], "", ""]
-        return [[str(reason) for reason in ballot.reasons], ballot.reason, ballot.correct_answer]
+        said = [[str(reason) for reason in ballot.reasons], ballot.reason, ballot.correct_answer] if ballot else None
+        return [*shown, *(said or [[], "", ""])]
 
 
 def _text(value: object) -> str:
@@ -190,22 +168,21 @@ def _text(value: object) -> str:
 
 def wire(page: Annotate, layout: Layout, tab: gr.Tab, asked_as: gr.Textbox, stored_name: gr.BrowserState) -> None:
     """Connect the components with the handlers. `asked_as`: the box for a name on the Compare page."""
-    known = [layout.name, layout.bench]
-    shown = [*layout.outputs, *layout.fields]
-    tab.select(page.greet, [asked_as, layout.bench], [layout.name, *shown], **HIDDEN)
-    asked_as.change(page.follow, [asked_as, layout.bench], [layout.name, *shown], **HIDDEN)
+    known, shown = [layout.name, layout.bench], layout.outputs
+    words = [layout.reasons, layout.note, layout.correct]
+    sitting_down = [asked_as, layout.bench], [layout.bench, layout.name, *shown]
     steps = [
+        tab.select(page.greet, *sitting_down, **HIDDEN),
+        asked_as.change(page.follow, *sitting_down, **HIDDEN),
+        layout.timer.tick(page.look, known, shown, **HIDDEN),
+        gr.on([layout.name.submit, layout.name.blur], page.rename, known, [asked_as, stored_name, *shown], **HIDDEN),
         layout.undo.click(page.undo, known, shown, **HIDDEN),
         layout.keep.click(page.keep, known, shown, **HIDDEN),
         layout.past.click(page.open_clicked, known, shown, **HIDDEN),
     ]
-    layout.timer.tick(page.look, known, shown, **HIDDEN)
-    gr.on([layout.name.submit, layout.name.blur], page.rename, known, [asked_as, stored_name, *shown], **HIDDEN)
     for choice, button in layout.votes.items():
-        vote = page.voter(choice)
-        steps.append(button.click(vote, [*layout.fields, layout.mark, *known], shown, **HIDDEN))
+        steps.append(button.click(page.voter(choice), [*words, layout.mark, *known], shown, **HIDDEN))
     for reason, button in layout.skips.items():
         steps.append(button.click(page.skipper(reason), [layout.mark, *known], shown, **HIDDEN))
     for step in steps:
-        step.then(None, None, None, js=SHOW_PAIR, api_visibility="private")
-        step.then(page.prepare, layout.bench, [layout.progress, layout.past], **HIDDEN)
+        step.then(page.prepare, layout.bench, layout.later, **HIDDEN)

@@ -6,7 +6,7 @@ Nothing here gets to know which contestant is which, or names one.
 from arena.annotation import Reason, Showing, SkipReason
 from arena.comparison import Choice
 from arena.queue import Progress
-from ui.bench import Bench, said, shown_texts
+from ui.bench import Bench, chosen, said, shown_texts
 from ui.markdown import escaped, markdown_html
 from ui.plain import Plain
 from ui.render import when
@@ -55,17 +55,27 @@ def progress_html(progress: Progress) -> str:
     )
 
 
-def question_html(showing: Showing | None) -> str:
-    return f'<p class="question" dir="auto">{escaped(showing.comparison.question)}</p>' if showing else ""
-
-
-def answers_html(showing: Showing | None) -> tuple[str, str]:
-    """Left and right, made alike on a plain ballot, else as written."""
+def pair_html(bench: Bench) -> str:
+    """The question and both answers, made alike on a plain ballot, else as written; "" while there is no pair. What was
+    chosen on an opened pair is marked for the style sheet."""
+    showing = bench.on_screen
     if showing is None:
-        return "", ""
+        return ""
     left, right = shown_texts(showing)
     plain = showing.ballot.plain
-    return _answer_html("A", left, plain), _answer_html("B", right, plain)
+    opened = f' data-opened="{vote_id(choice) if (choice := chosen(showing)) else ""}"' if bench.opened else ""
+    return (
+        f'<p class="question" dir="auto">{escaped(showing.comparison.question)}</p>'
+        f'<div class="pair"{opened}>{_answer_html("A", left, plain)}{_answer_html("B", right, plain)}</div>'
+        + (
+            '<p><button type="button" id="annotate_rest">An answer goes on: show all of it</button></p>'
+            * _folded(left, right)
+        )
+    )
+
+
+def _folded(left: Plain, right: Plain) -> bool:
+    return bool(left.rest or right.rest)
 
 
 def _answer_html(letter: str, shown: Plain, plain: bool) -> str:
@@ -74,20 +84,14 @@ def _answer_html(letter: str, shown: Plain, plain: bool) -> str:
         body = '<p class="nothing">No text.</p>'
     rest = f'<p class="rest">{escaped(shown.rest)}</p>' if shown.rest else ""
     return (
-        f'<h2><span class="letter">{letter}</span> Answer {letter}</h2><div class="text" dir="auto">{body}{rest}</div>'
+        f'<div class="pane"><h2><span class="letter">{letter}</span> Answer {letter}</h2>'
+        f'<div class="text" dir="auto">{body}{rest}</div></div>'
     )
 
 
 def _under_a_heading(markup: str) -> str:
     """Headings in an answer one level below "Answer A"."""
     return markup.replace("<h4>", "<h3>").replace("</h4>", "</h3>")
-
-
-def folded_html(showing: Showing | None) -> str:
-    """The one button under both answers that unfolds whichever goes on."""
-    if showing is None or not any(shown.rest for shown in shown_texts(showing)):
-        return ""
-    return '<button type="button" id="annotate_rest">An answer goes on: show all of it</button>'
 
 
 def past_html(bench: Bench) -> str:
@@ -136,7 +140,10 @@ def empty_html(bench: Bench, admin: bool) -> str:
 
 
 def _empty(title: str, text: str, more: str = "") -> str:
-    return f'<h2>{title}</h2><p>{escaped(text)}</p>{more}<p class="nothing">This page looks again by itself.</p>'
+    return (
+        f'<div class="empty"><h2>{title}</h2><p>{escaped(text)}</p>{more}'
+        '<p class="nothing">This page looks again by itself.</p></div>'
+    )
 
 
 def help_html() -> str:

@@ -22,7 +22,8 @@ element.addEventListener('click', (event) => {
 
 @dataclass(frozen=True)
 class Layout:
-    """The components that handlers read or write. `outputs`: what a screen fills; `fields`: what the person types."""
+    """The components that handlers read or write. `outputs`: what each step fills, as few as can be, since every one
+    costs time between two pairs; `later`: what can wait."""
 
     name: gr.Textbox
     mark: gr.Textbox
@@ -34,10 +35,10 @@ class Layout:
     undo: gr.Button
     keep: gr.Button
     past: gr.HTML
-    progress: gr.HTML
     timer: gr.Timer
     bench: gr.State
     outputs: list[Any]
+    later: list[Any]
 
     @property
     def fields(self) -> list[Any]:
@@ -60,15 +61,8 @@ def lay_out(signs_in: bool) -> Layout:
         )
     notice = gr.HTML("", elem_id="annotate_notice", js_on_load=None)
     saved = gr.HTML("", elem_id="annotate_saved", js_on_load=None)
-    empty = gr.HTML("", elem_id="annotate_empty", js_on_load=None)
-    with gr.Column(visible=False, elem_id="annotate_pair") as pair:
-        question = gr.HTML("", elem_id="annotate_question", js_on_load=None)
-        with gr.Row(equal_height=True, elem_classes="panes"):
-            with gr.Column(elem_classes="pane", min_width=320):
-                left = gr.HTML("", elem_id="annotate_a", js_on_load=None)
-            with gr.Column(elem_classes="pane", min_width=320):
-                right = gr.HTML("", elem_id="annotate_b", js_on_load=None)
-        folded = gr.HTML("", elem_id="annotate_folded", js_on_load=None)
+    pair = gr.HTML("", elem_id="annotate_pair", js_on_load=None)
+    with gr.Column(elem_id="annotate_judging"):
         with gr.Row(elem_id="annotate_bar"):
             votes = {
                 choice: gr.Button(text, elem_id=says.vote_id(choice), min_width=70)
@@ -94,14 +88,10 @@ def lay_out(signs_in: bool) -> Layout:
         undo=undo,
         keep=keep,
         past=past,
-        progress=progress,
         timer=timer,
         bench=bench,
-        outputs=[
-            *(bench, mark, progress, notice, saved, empty, pair, question, left, right, folded),
-            *votes.values(),
-            *(keep, past, timer),
-        ],
+        outputs=[mark, progress, notice, saved, pair, reasons, note, correct],
+        later=[progress, past, timer],
     )
 
 
@@ -128,7 +118,7 @@ def _words() -> tuple[gr.CheckboxGroup, gr.Textbox, gr.Textbox]:
 def _tools() -> tuple[gr.Button, gr.Button]:
     with gr.Row(elem_id="annotate_tools"):
         undo = gr.Button("Undo", elem_id="annotate_undo", size="sm", min_width=80)
-        keep = gr.Button("Keep it as it is", elem_id="annotate_keep", size="sm", min_width=80, visible=False)
+        keep = gr.Button("Keep it as it is", elem_id="annotate_keep", size="sm", min_width=80)
         gr.Button("Skip…", elem_id="annotate_skip", size="sm", min_width=80)
         gr.Button("Keys", elem_id="annotate_help_open", size="sm", min_width=80)
     return undo, keep

@@ -55,7 +55,7 @@ class Bench:
             self.notice = self.saved = ""
         if self.current is None:
             self._show(current=queue.claim(annotator))
-        self.look_around(queue)
+            self.progress = queue.progress(annotator)
 
     def look_around(self, queue: Queue) -> None:
         """What need not be waited for: the pair after this one, the person's progress and past."""
@@ -78,12 +78,12 @@ class Bench:
         choice = unswapped(judgement.choice, showing.ballot.swapped)
         judgement = replace(judgement, choice=choice, seconds=seconds, hasty=hasty)
         try:
-            voted = queue.vote(showing.ballot.id, self.annotator, judgement, change=self.opened is not None)
+            ballot = queue.vote(showing.ballot.id, self.annotator, judgement, change=self.opened is not None)
         except PairGone:
             self._next(queue)
             raise
-        self._count(showing, voted)
-        self.saved = f"Saved: {said(voted)}."
+        self._count(showing)
+        self.saved = f"Saved: {said(Showing(ballot, showing.comparison))}."
         if hasty:
             self.saved += " That was quicker than reading both usually takes: Undo takes it back if it was a slip."
         self._next(queue)
@@ -147,8 +147,7 @@ class Bench:
 
     def _open(self, showing: Showing) -> None:
         self.opened = showing
-        state = "has your vote" if showing.ballot.state is BallotState.VOTED else "was skipped"
-        self.saved = f"This pair {state}. Choose again, or keep it as it is."
+        self.saved = f"Opened again: {said(showing)}. That stands until you choose anew."
         self._stamp()
 
     def _show(self, current: Showing | None) -> None:
@@ -159,10 +158,10 @@ class Bench:
         self.mark = secrets.token_hex(8) if self.on_screen else ""
         self._since = time.monotonic()
 
-    def _count(self, before: Showing, after: Showing) -> None:
+    def _count(self, judged: Showing) -> None:
         """Progress at once; the database is asked again later."""
-        if before.ballot.state is not BallotState.VOTED:
-            new = 0 if after.ballot.repeats else 1
+        if judged.ballot.state is not BallotState.VOTED:
+            new = 0 if judged.ballot.repeats else 1
             now = self.progress
             self.progress = replace(now, done=now.done + 1, open=max(now.open - 1, 0), votes=now.votes + new)
 

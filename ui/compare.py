@@ -85,8 +85,12 @@ class Compare:
                 if session.asking is not asking:
                     return
                 now = self.paint(session)
-                # A frame without changes still tells Gradio to look whether anybody is there.
-                yield [gr.skip() if old == new else new for old, new in zip(shown, now, strict=True)]
+                # A frame without changes still tells Gradio to look whether anybody is there. What is the same is sent
+                # on to the browser in neither case; but for every skipped output Gradio makes a component anew.
+                yield [
+                    gr.skip() if old == new and isinstance(new, dict) else new
+                    for old, new in zip(shown, now, strict=True)
+                ]
                 shown = now
         finally:
             asking.stop.set()

@@ -66,15 +66,14 @@ def show(exports: Exports, rights: Rights) -> Callable[[gr.Request], str]:
 
 def links_html(exports: Exports) -> str:
     """A list of downloads."""
-    items = "".join(
-        f'<li><a href="export/{escaped(kind)}" download>{escaped(kind.upper())}</a>, {escaped(text)}</li>'
-        for kind, text in exports.kinds.items()
-    )
+    items = "".join(f"<li>{_link(kind)}, {escaped(text)}</li>" for kind, text in exports.kinds.items())
+    hiding = ", ".join(_link(kind, "?anonymous=1") for kind in exports.kinds if kind not in exports.nameless)
     return (
         "<details><summary>Download everything that was asked, answered and voted</summary>"
         f'<ul class="downloads">{items}</ul>'
-        '<p>With pseudonyms instead of names: <a href="export/csv?anonymous=1" download>CSV</a>, '
-        '<a href="export/jsonl?anonymous=1" download>JSONL</a>, '
-        '<a href="export/parquet?anonymous=1" download>Parquet</a>. What people wrote stays as they wrote it.</p>'
-        "</details>"
+        f"<p>With pseudonyms instead of names: {hiding}. What people wrote stays as they wrote it.</p></details>"
     )
+
+
+def _link(kind: str, query: str = "") -> str:
+    return f'<a href="export/{escaped(kind)}{query}" download>{escaped(kind.upper())}</a>'

@@ -8,6 +8,8 @@ from typer.testing import CliRunner, Result
 
 from app import cli
 from storage import DATABASE_FILE, open_history
+from storage.elsewhere import Folder
+from storage.outbox import Outbox
 from tests.storage.contents import fill
 
 
@@ -36,6 +38,16 @@ def test_votes_go_from_one_workspace_to_another_and_are_not_doubled(workspace: P
     )
     again = run("import", tmp_path / "all.zip", "--workspace", other).output
     assert "added: nothing" in again and "here already: " in again
+
+
+def test_what_was_sent_elsewhere_can_be_imported_too(workspace: Path, tmp_path: Path) -> None:
+    history = open_history(tmp_path / "sender.sqlite")
+    voted = fill(history)
+    Outbox(history.database, Folder(tmp_path / "there")).send()
+    for told in ("added: 1 comparison, 2 vote, 3 vote history", "added: nothing"):
+        assert told in run("import", tmp_path / "there", "--workspace", workspace).output
+    here = open_history(workspace / DATABASE_FILE)
+    assert list(here.votes(voted.id)) == list(history.votes(voted.id))
 
 
 def test_with_pseudonyms_two_exports_name_the_same_person_alike(workspace: Path, tmp_path: Path) -> None:

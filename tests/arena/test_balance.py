@@ -20,12 +20,17 @@ def show(people: int, pairs: int, each: int, seed: int) -> dict[tuple[str, int],
     return shown
 
 
-def test_halves_are_even_within_each_person_and_as_even_as_can_be_within_each_pair() -> None:
+def test_halves_are_even_within_each_person_and_nearly_always_within_each_pair() -> None:
+    split, pairs = 0, 0
     for seed in range(20):
         for (kind, _), ways in show(people=6, pairs=60, each=3, seed=seed).items():
             for part in (0, 1):
                 uneven = abs(2 * sum(way[part] for way in ways) - len(ways))
-                assert uneven <= (4 if kind == "person" else 3)
+                if kind == "person":
+                    assert uneven <= 4
+                else:
+                    split, pairs = split + (uneven == 1), pairs + 1
+    assert split > 0.9 * pairs  # two against one; of coin flips a quarter are three against none
 
 
 def test_most_pairs_of_an_even_number_of_people_are_split_in_two() -> None:

@@ -1,7 +1,7 @@
 """`make bench`: our overhead over the bare engine, as ratios measured side by side in one run; start time; memory.
 
 For each prompt, in turn: the contestant through the runner, then the very same messages straight to the engine.
-Then 100 annotators vote for two minutes while 20 visitors compare; that alone: `python -m tests.benchmarks load --help`.
+Then 100 annotators vote for two minutes while 20 visitors compare; alone: `python -m tests.benchmarks load --help`.
 Instructions planted in documents are another matter, and take minutes: `python -m tests.benchmarks injection --help`.
 So is kill -9 under concurrent voters: `python -m tests.benchmarks.kills --help`.
 """

@@ -36,20 +36,26 @@ PATIENCE = 60.0
 
 @dataclass
 class Measured:
-    """Seconds of votes and comparisons that succeeded, errors by their words, and the server's memory in MB."""
+    """Seconds of votes and comparisons that succeeded, errors by their words, the server's memory in MB each second,
+    and the share of the time in which the server computed."""
 
     votes: list[float] = field(default_factory=list)
     comparisons: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     memory: list[float] = field(default_factory=list)
+    computing: float = 0.0
 
     def __str__(self) -> str:
         return (
             f"votes: {_shares(self.votes)}\ncomparisons: {_shares(self.comparisons)}\n"
             f"errors: {sum(self.errors.values())}{f' {dict(self.errors)}' if self.errors else ''}\n"
-            f"memory: {self.memory[0]:.0f} MB at start, {self.memory[-1]:.0f} MB at the end, "
-            f"{max(self.memory):.0f} MB at most"
+            f"memory, by quarters of the time: {', '.join(f'{each:.0f}' for each in self._quarters())} MB\n"
+            f"the server computed in {self.computing:.0%} of the time (of one processor)"
         )
+
+    def _quarters(self) -> list[float]:
+        last = len(self.memory) - 1
+        return [self.memory[last * quarter // 4] for quarter in range(5)]
 
 
 def _shares(seconds: list[float]) -> str:
@@ -66,10 +72,10 @@ class Pages:
         self._ids = {one["props"].get("elem_id"): one["id"] for one in config["components"]}
         self._events = config["dependencies"]
 
-    def of(self, element: str) -> dict[str, Any]:
-        """The first function that a click on this element calls."""
+    def of(self, element: str, second: bool = False) -> dict[str, Any]:
+        """The first function that a click on this element calls, or the one after it."""
         wanted = [self._ids[element], "click"]
-        return next(event for event in self._events if wanted in [list(target) for target in event["targets"]])
+        return [event for event in self._events if wanted in [list(target) for target in event["targets"]]][second]
 
     def after(self, event: dict[str, Any]) -> dict[str, Any]:
         """The first function on the server that follows."""
@@ -96,6 +102,10 @@ class Browser:
         """Press it; the text of the page afterwards."""
         return await self._call(self.pages.of(button), ["", self.name, None])
 
+    async def look(self) -> str:
+        """What the page asks by itself after a vote: whether it is backed up."""
+        return await self._call(self.pages.of("vote_left", second=True), [None])
+
     async def _call(self, event: dict[str, Any], data: list[Any]) -> str:
         body = {"data": data, "fn_index": event["id"], "session_hash": self.session}
         joined = await self.client.post("/gradio_api/queue/join", json=body)
@@ -121,6 +131,7 @@ async def annotate(browser: Browser, until: float, pace: float, measured: Measur
             said = await asyncio.wait_for(browser.vote(next(choices)), PATIENCE)
             if "Saved: " in said:
                 measured.votes.append(time.perf_counter() - began)
+                await asyncio.wait_for(browser.look(), PATIENCE)
             else:
                 measured.errors["not saved"] += 1
         except Exception as error:
@@ -144,10 +155,12 @@ async def compare(browser: Browser, until: float, measured: Measured) -> None:
 
 
 async def watch(process: psutil.Process, until: float, measured: Measured) -> None:
+    began, before = time.monotonic(), sum(process.cpu_times()[:2])
     while time.monotonic() < until:
         measured.memory.append(process.memory_info().rss / 1e6)
         await asyncio.sleep(1)
     measured.memory.append(process.memory_info().rss / 1e6)
+    measured.computing = (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - began)
 
 
 async def load(address: str, server: int, asked: argparse.Namespace) -> Measured:

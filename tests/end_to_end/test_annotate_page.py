@@ -1,6 +1,5 @@
 """Annotating in a browser: with keys only, then with a thumb, on a queue filled and answered as the real one is."""
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,19 +24,19 @@ def annotate_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def sit_down(page: Any) -> None:
     page.get_by_role("tab", name="Annotate").click()
-    expect(page.locator("#annotate_question")).to_contain_text("How many watts")
+    expect(page.locator("#annotate_pair")).to_contain_text("How many watts")
     expect(page.locator("#annotate_left")).to_have_attribute("data-key", "1")
 
 
 def question(page: Any) -> str:
-    return str(page.locator("#annotate_question p.question").inner_text())
+    return str(page.locator("#annotate_pair p.question").inner_text())
 
 
 def step(page: Any, act: Callable[[], None]) -> None:
     """Do something that leads to another pair, and wait for that."""
     before = question(page)
     act()
-    expect(page.locator("#annotate_question p.question")).not_to_have_text(before)
+    expect(page.locator("#annotate_pair p.question")).not_to_have_text(before)
 
 
 def test_ten_votes_an_undo_and_a_skip_with_nothing_but_keys(annotate_server: str, open_page: OpenPage) -> None:
@@ -64,8 +63,8 @@ def test_ten_votes_an_undo_and_a_skip_with_nothing_but_keys(annotate_server: str
     expect(page.locator("#annotate_note textarea, #annotate_note input")).to_have_value("")
 
     press("u")
-    expect(page.locator("#annotate_question p.question")).to_have_text(first)
-    expect(page.locator("#annotate_left")).to_have_class(re.compile("primary"))
+    expect(page.locator("#annotate_pair p.question")).to_have_text(first)
+    expect(page.locator("#annotate_saved")).to_contain_text("Opened again: A is better")
     expect(page.locator("#annotate_reasons input:checked")).to_have_count(1)
     expect(page.locator("#annotate_note textarea, #annotate_note input")).to_have_value("see 1 and 2")
     step(page, lambda: press("2"))
@@ -89,7 +88,7 @@ def test_ten_votes_an_undo_and_a_skip_with_nothing_but_keys(annotate_server: str
     expect(page.locator("#annotate_progress")).to_contain_text("10 of")
     page.get_by_role("button", name="My last votes").click()
     page.locator("#annotate_past button").last.click()
-    expect(page.locator("#annotate_question p.question")).to_have_text(first)
+    expect(page.locator("#annotate_pair p.question")).to_have_text(first)
     step(page, lambda: press("k"))
 
     step(page, lambda: [press("3") for _ in range(3)])  # three quick presses are one vote

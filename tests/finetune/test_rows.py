@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+from typer.testing import CliRunner
 
 from arena.comparison import Choice, Comparison, Vote
 from arena.errors import WorkspaceError
 from arena.facts import Fact
 from arena.prompts import DOCUMENTS_DO_NOT_SAY, I_DO_NOT_KNOW, closed_book_messages
 from finetune import rows
+from finetune.__main__ import app
 from finetune.votes import PERSON, corrections
 from tests.finetune.test_votes import compared, votes
 
@@ -78,7 +80,7 @@ def test_a_conversation_has_what_a_person_wrote_before_what_won() -> None:
 
 
 def test_rows_are_written_as_json_lines_and_parquet_and_pairs_read_back(tmp_path: Path) -> None:
-    made = rows.pairs([votes(compared(f"Question {n}?"), "left") for n in range(40)])
+    made = rows.pairs([votes(compared(f"Question {n}?", "3\u2028kg."), "left") for n in range(40)])
     rows.write_rows(tmp_path / "pairs.jsonl", made)
     training, held_out = rows.read_pairs(tmp_path / "pairs.jsonl", seed=1)
     assert sorted(map(str, training + held_out)) == sorted(map(str, made)) and 0 < len(held_out) < 20
@@ -98,3 +100,10 @@ def test_files_that_cannot_be_are_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_text("\n")
     with pytest.raises(WorkspaceError, match="no pairs to train on"):
         rows.read_pairs(tmp_path / "pairs.jsonl", 1)
+
+
+def test_from_votes_takes_a_file_of_pairs_and_counts_them(tmp_path: Path) -> None:
+    rows.write_rows(tmp_path / "pairs.jsonl", rows.pairs([votes(compared(f"Question {n}?"), "left") for n in range(7)]))
+    done = CliRunner().invoke(app, ["from-votes", str(tmp_path), "--pairs", str(tmp_path / "pairs.jsonl")])
+    assert isinstance(done.exception, WorkspaceError)
+    assert str(done.exception).startswith("7 votes can be trained on, 100 are advised")

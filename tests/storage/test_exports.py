@@ -15,8 +15,8 @@ from pyarrow import parquet
 from arena.comparison import Choice
 from arena.errors import ImportRefused, StorageError
 from storage import DatabaseHistory, open_history, records, tables
+from storage.cells import FORMULAS, defused, restored
 from storage.exports import export, import_
-from storage.sheets import FORMULAS, defused, restored
 from tests.storage.contents import FORMULA, ballot, fill, prompt, task
 from tests.storage.examples import NOON, pair, vote_on
 

@@ -13,6 +13,7 @@ from alembic import command
 from arena.comparison import Choice
 from arena.errors import StorageError
 from storage import chosen, engine, migrate, open_history
+from storage.exports import export, import_
 from storage.place import Server, place_of
 from tests.servers import PASSWORD, QUOTED
 from tests.storage.examples import pair, vote_on
@@ -180,3 +181,19 @@ def test_a_vote_waits_for_whoever_changes_its_comparison(server: str) -> None:
     voter.join(10)
     assert done.is_set() and len(history.votes(compared.id)) == 1
     history.database.close()
+
+
+def test_votes_cast_during_an_import_wait_for_it_and_are_kept(server: str, tmp_path: Path) -> None:
+    here, there = open_history(server), open_history(tmp_path / "there.sqlite")
+    compared = pair()
+    for site in (here, there):
+        site.save(compared)
+    for number in range(20):
+        there.cast(vote_on(compared, f"there {number}"))
+    export(there.database, tmp_path / "there.jsonl")
+    with ThreadPoolExecutor(6) as pool:
+        cast = pool.map(lambda number: here.cast(vote_on(compared, f"here {number}")), range(40))
+        merged = import_(here.database, tmp_path / "there.jsonl")
+        assert len(list(cast)) == 40
+    assert merged.added["vote"] == 20 and len(here.votes(compared.id)) == len(here.vote_history(compared.id)) == 60
+    here.database.close()

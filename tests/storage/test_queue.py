@@ -3,6 +3,7 @@
 import random
 import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -61,7 +62,8 @@ def shown(queue: DatabaseQueue, annotator: str = "Ann") -> Showing:
 
 
 def judge(queue: DatabaseQueue, annotator: str = "Ann", choice: Choice = Choice.LEFT) -> Showing:
-    return queue.vote(shown(queue, annotator).ballot.id, annotator, said(choice))
+    showing = shown(queue, annotator)
+    return replace(showing, ballot=queue.vote(showing.ballot.id, annotator, said(choice)))
 
 
 def test_a_prompt_is_queued_once_and_a_pair_whichever_side_is_named_first(queue: DatabaseQueue) -> None:
@@ -141,7 +143,7 @@ def test_a_late_vote_counts_while_nobody_else_has_the_place(queue: DatabaseQueue
     fill(queue, 1, wanted=1)
     late = shown(queue, "Ann")
     clock.pass_minutes(60)
-    assert queue.vote(late.ballot.id, "Ann", said()).ballot.state is BallotState.VOTED
+    assert queue.vote(late.ballot.id, "Ann", said()).state is BallotState.VOTED
 
 
 def test_what_is_on_a_screen_is_kept_and_what_was_let_go_is_free(queue: DatabaseQueue, clock: Clock) -> None:
@@ -205,7 +207,7 @@ def test_undo_walks_back_through_votes_and_skips(queue: DatabaseQueue) -> None:
     last = judge(queue)
     assert [one.ballot.id for one in queue.past("Ann")] == [last.ballot.id, skipped.ballot.id, first.ballot.id]
     assert queue.past("Ann", 1, before=last.ballot.id)[0].ballot.id == skipped.ballot.id
-    assert queue.vote(skipped.ballot.id, "Ann", said()).ballot.skip_reason == ""
+    assert queue.vote(skipped.ballot.id, "Ann", said()).skip_reason == ""
 
 
 def test_sides_and_plain_ballots_are_even_for_each_person_and_each_pair(queue: DatabaseQueue) -> None:

@@ -1,6 +1,7 @@
 """The Annotate page without a browser: blind, one vote per press, nothing acknowledged that is not saved."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,7 +78,8 @@ class Page:
 
     @property
     def question(self) -> str:
-        return str(self.shown[6])
+        found = re.search('<p class="question"[^>]*>(.*?)</p>', self.shown[4])
+        return found[1] if found else ""
 
     @property
     def notice(self) -> str:
@@ -89,12 +91,15 @@ class Page:
 
     @property
     def empty(self) -> str:
-        return str(self.shown[4])
+        return "" if self.question else str(self.shown[4])
+
+    @property
+    def looks_again(self) -> bool:
+        return bool(self.prepare()[2]["active"])
 
     def _take(self, values: list[Any]) -> None:
-        *shown, reasons, note, correct = values[1:]  # the first is the bench, which stays on the server
-        self.shown = shown
-        self.sent.append(values[1:])
+        *self.shown, reasons, note, correct = values
+        self.sent.append(values)
         fields = zip(self.fields, (reasons, note, correct), strict=True)
         self.fields = [old if isinstance(new, dict) else new for old, new in fields]
 
@@ -126,7 +131,7 @@ def test_sides_and_form_are_as_the_ballot_says(queue: DatabaseQueue) -> None:
         assert page.bench.on_screen is not None
         ballot = page.bench.on_screen.ballot
         seen.add((ballot.swapped, ballot.plain))
-        left, right = page.shown[7], page.shown[8]
+        left, right = page.shown[4].split("Answer B")
         assert ("11 watts" in left) == ballot.swapped and ("eleven" in right) == ballot.swapped
         assert ("<strong>" in left + right) != ballot.plain and ("[1]" in left + right) != ballot.plain
         page.press(Choice.TIE)
@@ -144,12 +149,13 @@ def test_a_vote_is_saved_in_the_comparisons_sides_and_the_next_pair_is_there_at_
         expected = Choice.RIGHT if showing.ballot.swapped else Choice.LEFT
         assert page.queue.past("Ann")[0].ballot.choice == expected
     assert "judged all 3" in page.empty and page.mark == ""
-    assert page.shown[-1]["active"] is True
+    assert page.looks_again
 
 
 def test_the_next_pair_is_reserved_before_it_is_needed(queue: DatabaseQueue) -> None:
     fill(queue, 3)
     page = Page(queue)
+    page.prepare()
     ahead = page.bench.ahead
     assert ahead is not None and queue.status().reserved == 2
     page.press(Choice.TIE)
@@ -179,6 +185,21 @@ def test_a_vote_in_another_tab_is_told_and_the_page_moves_on(queue: DatabaseQueu
     assert len(votes(one)) == 1
 
 
+def test_a_pair_that_others_have_taken_meanwhile_is_told_and_the_page_moves_on(queue: DatabaseQueue) -> None:
+    fill(queue, 2)
+    page = Page(queue)
+    assert page.bench.current is not None
+    first = page.bench.current
+    queue.release([first.ballot.id])
+    for name in ("Ben", "Cem", "Dee"):
+        other = Page(queue, name)
+        while other.bench.current is not None:
+            other.press(Choice.TIE)
+    page.press(Choice.LEFT)
+    assert "enough others have it now" in page.notice and page.saved == ""
+    assert len(votes(page)) == 0
+
+
 def test_reasons_note_and_correct_answer_go_with_the_vote_and_are_emptied_for_the_next(queue: DatabaseQueue) -> None:
     fill(queue, 2)
     page = Page(queue)
@@ -206,8 +227,8 @@ def test_undo_opens_the_last_pair_with_its_vote_which_stands_until_another_is_ca
     page.press(Choice.LEFT)
     second = page.question
     page.undo()
-    assert page.question == first and "has your vote" in page.saved
-    assert [button["variant"] for button in page.shown[10:14]] == ["primary", *["secondary"] * 3]
+    assert page.question == first and "Opened again: A is better" in page.saved
+    assert 'data-opened="annotate_left"' in page.shown[4]
     assert len(votes(page)) == 1
     page.press(Choice.BOTH_BAD)
     assert page.question == second and votes(page) == ["both bad"]
@@ -221,7 +242,7 @@ def test_undo_goes_back_step_by_step_and_keep_returns(queue: DatabaseQueue) -> N
     page.skip()
     here = page.question
     page.undo()
-    assert "was skipped" in page.saved
+    assert "Opened again: skipped" in page.saved and 'data-opened=""' in page.shown[4]
     page.undo()
     assert page.question == first
     page.undo()
@@ -354,10 +375,10 @@ def test_an_empty_queue_says_what_to_do_and_looks_again(queue: DatabaseQueue) ->
     assert "python app.py queue import FILE" in admin.empty
     queue.add([QueuedPrompt("Why?", Source.IMPORTED)], [("fine-tuned", "rag")])
     page._take(page.handlers.look("Ann", page.bench, REQUEST))
-    assert "1 pair is being prepared" in page.empty and page.shown[-1]["active"] is True
+    assert "1 pair is being prepared" in page.empty and page.looks_again
     fill(queue, 0)
     page._take(page.handlers.look("Ann", page.bench, REQUEST))
-    assert "Why?" in page.question and page.empty == "" and page.shown[-1]["active"] is False
+    assert "Why?" in page.question and page.empty == "" and not page.looks_again
 
 
 def test_no_two_keys_are_the_same() -> None:

@@ -304,3 +304,13 @@ def test_a_refused_question_still_paints_the_page_once() -> None:
         return len([values async for values in page.handlers.ask(page.session)])
 
     assert asyncio.run(frames()) == 1
+
+
+def test_a_frame_of_a_running_answer_skips_no_text() -> None:
+    """For every skipped output Gradio makes a component anew; an unchanged text costs a fifth, and is not sent on."""
+    page = Page()
+    page.begin()
+    frames = len(page.sent)
+    asyncio.run(page.stream())
+    texts = [value for frame in page.sent[frames:] for value in frame[:-6]]
+    assert texts and all(isinstance(value, str) for value in texts)

@@ -1,7 +1,7 @@
 """Downloads: who may have them is asked each time, and what cannot be written is said."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,11 @@ class FakeExports:
 
     @property
     def kinds(self) -> Mapping[str, str]:
-        return {"csv": "for a <spreadsheet>"}
+        return {"csv": "for a <spreadsheet>", "dpo": "pairs"}
+
+    @property
+    def nameless(self) -> Collection[str]:
+        return ["dpo"]
 
     def write(self, kind: str, folder: Path, anonymous: bool = False) -> Path:
         self.written.append((kind, anonymous))
@@ -68,3 +72,4 @@ def test_the_links_are_shown_to_admins_alone_and_escaped() -> None:
     assert show(FakeExports(), everybody_is(Role.ANNOTATOR))(request) == ""
     shown = show(FakeExports(), everybody_is(Role.ADMIN))(request)
     assert shown == links_html(FakeExports()) and "&lt;spreadsheet&gt;" in shown
+    assert "export/csv?anonymous=1" in shown and "export/dpo?anonymous=1" not in shown
