@@ -19,6 +19,7 @@ from arena.runner import answer_all
 from arena.workspace import create_workspace, open_workspace
 from commands.keeping import kept_safe
 from commands.people import gate
+from commands.results import register, standings_of
 from commands.shared import WORKSPACE, database, said
 from commands.votes import Exporter
 from wiring import Parts, code_version
@@ -83,6 +84,7 @@ def run_server(path: Path, host: str, port: int) -> None:
         rights, doors = entrance.rights, entrance.routes
         exports = Exporter(workspace, history)
         queue = commands.queue.queue_of(workspace, history.database)
+        standings = standings_of(history)
         runner = parts.runner()
         ahead = Ahead(runner, queue, {"code": settings.code_version})
         pages = ui.build(
@@ -93,12 +95,14 @@ def run_server(path: Path, host: str, port: int) -> None:
             parts.knowledge(),
             rights=rights,
             people=entrance.people,
+            standings=standings,
             exports=exports,
             queue=queue,
         )
 
         def ready() -> None:
             parts.start()
+            standings.warm(after=parts.index.wait)
             if queue.settings.answer_ahead:
                 ahead.start()
 
@@ -163,6 +167,8 @@ def new(path: Path) -> None:
     """Lay out an empty workspace and say what to put where."""
     said(lambda: typer.echo(create_workspace(path)))
 
+
+register(cli, database, said)
 
 if __name__ == "__main__":
     cli()

@@ -172,10 +172,6 @@ class People(Protocol):
         """By name."""
         ...
 
-    def has_admin(self) -> bool:
-        """Whether there is an admin who can sign in: who came from a file has no password yet."""
-        ...
-
     def change(self, name: str, *, role: Role | None = None, password: str | None = None, once: bool = False) -> Person:
         """A new password ends this person's sign-ins. Raises `NotAllowed`: nobody of this name, or the last admin."""
         ...

@@ -94,19 +94,15 @@ def _hub(settings: PeopleSettings, environment: Mapping[str, str]) -> Gate:
 
 
 def first_admin(people: People) -> None:
-    """Where no admin can sign in, makes one, or the one of that name who came from a file able to; prints the password,
-    once."""
-    if people.has_admin():
+    """Where nobody is an admin, makes one and prints the password, once."""
+    everybody = people.all()
+    if any(one.role is Role.ADMIN for one in everybody):
         return
-    named = next((one for one in people.all() if name_key(one.name) == FIRST), None)
-    if named is not None and named.role is not Role.ADMIN:
+    if any(name_key(one.name) == FIRST for one in everybody):
         typer.echo(f"Nobody is an admin: python app.py user role {FIRST} admin", err=True)
         return
     password = new_password()
-    if named is None:
-        people.add(FIRST, password, Role.ADMIN, once=True)
-    else:
-        people.change(FIRST, password=password, once=True)
+    people.add(FIRST, password, Role.ADMIN, once=True)
     typer.echo(f"The first start made an admin. Name: {FIRST}   password, shown only now: {password}")
 
 

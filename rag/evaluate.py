@@ -20,11 +20,12 @@ from rag.build import chunk_text
 from rag.collection import Collection, Entry
 from rag.documents import Progress
 from rag.embedder import Embedder
-from rag.index import Index, Report, searchable, silent
+from rag.index import Index, Report, silent
 from rag.parts import Part
 from rag.retrieve import passage_scores
 from rag.sections import Chunk, split_document
 from rag.settings import Settings
+from rag.vectors import searchable
 
 FORMAT = "1"
 """Raise it when a collection is split or embedded in another way."""

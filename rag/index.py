@@ -6,7 +6,7 @@ Does not rank anything (`retrieve.py`), does not parse or embed (`build.py`) and
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -25,7 +25,9 @@ from rag.lexical import Lexicon
 from rag.parts import Part
 from rag.sections import Chunk
 from rag.settings import Settings
+from rag.vectors import EXACT_UP_TO, opened, searchable
 
+ARRANGING = "arranging passages for search"
 WAITING = "waiting for another process that is indexing this workspace"
 
 
@@ -68,7 +70,8 @@ class Sentence:
 
 
 class Elsewhere(Protocol):
-    """Chunks that are searched in a vector store (`sync.py`)."""
+    """Chunks that are not all looked at in this process's memory: in a vector store (`sync.py`), or in an inverted file
+    (`vectors.py`)."""
 
     def search(
         self, query: numpy.ndarray, count: int, /, within: numpy.ndarray | None = None
@@ -81,6 +84,7 @@ class Elsewhere(Protocol):
 class Index:
     """`vectors` searches the chunks by inner product; `sentence_vectors` has one row per sentence.
 
+    `parents` tells the number of the chunk that holds a sentence, one per sentence.
     `identity` is the hash of everything that went in: equal identities give equal answers. `documents` is the folder
     that it was made from, `manifest` tells which files are in it.
     """
@@ -95,6 +99,7 @@ class Index:
     documents: Path
     manifest: store.Manifest
     sentences: tuple[Sentence, ...] = field(init=False)
+    parents: numpy.ndarray = field(init=False)
     chunk_words: Lexicon = field(init=False)
     sentence_words: Lexicon = field(init=False)
 
@@ -103,6 +108,7 @@ class Index:
             Sentence(text, number) for number, chunk in enumerate(self.chunks) for text in chunk.sentences
         )
         object.__setattr__(self, "sentences", sentences)
+        object.__setattr__(self, "parents", numpy.array([sentence.chunk for sentence in sentences], dtype=int))
         object.__setattr__(self, "chunk_words", Lexicon([chunk_text(chunk) for chunk in self.chunks]))
         object.__setattr__(self, "sentence_words", Lexicon([sentence.text for sentence in sentences]))
 
@@ -119,7 +125,6 @@ class Index:
         manifest = self.manifest.without(files)
         wanted = {held.name for held in manifest.documents}
         kept = numpy.array([chunk.document in wanted for chunk in self.chunks], dtype=bool)
-        parents = numpy.array([sentence.chunk for sentence in self.sentences], dtype=int)
         chunks = tuple(chunk for chunk, keep in zip(self.chunks, kept, strict=True) if keep)
         passages, sentences = _sizes(chunks)
         return replace(
@@ -127,7 +132,7 @@ class Index:
             identity=manifest.identity,
             chunks=chunks,
             vectors=_kept(self.vectors, kept),
-            sentence_vectors=self.sentence_vectors[kept[parents]],
+            sentence_vectors=self.sentence_vectors[kept[self.parents]],
             manifest=manifest,
             report=replace(
                 self.report,
@@ -241,7 +246,6 @@ class _Opening:
         held = [(item.name, parts[item.part]) for item in manifest.documents]
         chunks = tuple(replace(chunk, document=name) for name, part in held for chunk in part.chunks)
         none = self.embedder.encode([])
-        vectors = numpy.concatenate([none, *(part.vectors for _, part in held)])
         sentence_vectors = numpy.concatenate([none, *(part.sentence_vectors for _, part in held)])
         seconds = time.monotonic() - self.began
         report = Report(
@@ -252,12 +256,21 @@ class _Opening:
             embedder=self.embedder,
             settings=self.settings,
             chunks=chunks,
-            vectors=searchable(vectors),
+            vectors=self._vectors(manifest, len(chunks), lambda: numpy.concatenate([none, *_rows(held)])),
             sentence_vectors=sentence_vectors,
             report=report,
             documents=self.documents,
             manifest=manifest,
         )
+
+    def _vectors(
+        self, manifest: store.Manifest, count: int, rows: Callable[[], numpy.ndarray]
+    ) -> faiss.Index | Elsewhere:
+        if self.settings.vector_store != HERE:  # they are not searched here, only sent from here
+            return searchable(rows(), exact_up_to=count)
+        if count > EXACT_UP_TO:
+            self.progress(ARRANGING, 0, count)
+        return opened(store.vectors_path(self.folder, manifest), rows, count)
 
 
 def changes_since(manifest: store.Manifest, scanned: Sequence[Scanned]) -> dict[str, str]:
@@ -275,11 +288,8 @@ def counted(changes: Mapping[str, str]) -> str:
     return "documents changed: " + ", ".join(f"{number} {change}" for change, number in sorted(numbers.items()))
 
 
-def searchable(vectors: numpy.ndarray) -> faiss.Index:
-    """Vectors to be searched by inner product; they are copied."""
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(numpy.ascontiguousarray(vectors, dtype=numpy.float32))
-    return index
+def _rows(held: Sequence[tuple[str, Part]]) -> Iterator[numpy.ndarray]:
+    return (part.vectors for _, part in held)
 
 
 def _kept(vectors: faiss.Index | Elsewhere, wanted: numpy.ndarray) -> faiss.Index | Elsewhere:

@@ -29,6 +29,10 @@ BRIDGE_STARTS, BRIDGE_ENDS = 3, 3
 LINK_NEARNESS = 4.0
 """What nearness to the question (a cosine) counts against the summed rarity of the words two sentences share. With it
 the second sentence is among the first three in 85 % instead of 79 % (demo, training wordings of two-passage facts)."""
+SENTENCES_AT_ONCE = 200_000
+"""Sentences that are all compared with the question: 300 MB, as many as passages of `vectors.EXACT_UP_TO` hold."""
+PASSAGES_OF_MANY = 500
+"""The best passages whose sentences are compared where there are more."""
 NEAREST_PER_SENTENCE = 8
 """Per sentence to be shown, how many of the nearest ones may be chosen outside the best passages."""
 
@@ -105,14 +109,25 @@ def ranked(index: Index, question: str, where: Filter | None = None) -> Ranked:
     query = index.embedder.encode([question])
     fused, words = passage_scores(index, question, query, within)
     passages = _downwards(fused)[: settings.passages]
-    near = index.sentence_vectors @ query[0]
-    parents = numpy.array([sentence.chunk for sentence in index.sentences])
+    near = _sentences_near(index, query[0], fused)
     if within is not None:
-        near = numpy.where(within[parents], near, -numpy.inf)
+        near = numpy.where(within[index.parents], near, -numpy.inf)
     scores = sentence_scores(index, question, near, words)
-    allowed = numpy.isin(parents, passages)
+    allowed = numpy.isin(index.parents, passages)
     allowed[numpy.argsort(-near)[: settings.sentences * NEAREST_PER_SENTENCE]] = True
     return Ranked(tuple(passages), tuple(place for place in _downwards(scores) if allowed[place]), scores, near)
+
+
+def _sentences_near(index: Index, query: numpy.ndarray, fused: numpy.ndarray) -> numpy.ndarray:
+    """Per sentence its nearness to the question: of very many those of the best passages, and -inf of the rest."""
+    if len(index.sentences) <= SENTENCES_AT_ONCE:
+        return numpy.asarray(index.sentence_vectors @ query)
+    near = numpy.full(len(index.sentences), -numpy.inf, dtype=numpy.float32)
+    best = numpy.zeros(len(index.chunks), dtype=bool)
+    best[_downwards(fused)[:PASSAGES_OF_MANY]] = True
+    places = numpy.flatnonzero(best[index.parents])
+    near[places] = index.sentence_vectors[places] @ query
+    return near
 
 
 def candidates(index: Index, found: Ranked) -> list[int]:
@@ -199,10 +214,11 @@ def passage_columns(
 
 def sentence_scores(index: Index, question: str, near: numpy.ndarray, words: numpy.ndarray) -> numpy.ndarray:
     """Per sentence: its nearness, its passage's words, its own words."""
-    parents = numpy.array([sentence.chunk for sentence in index.sentences])
     settings = index.settings
     covered = index.sentence_words.coverage(question)
-    return numpy.asarray(near + settings.passage_words_weight * words[parents] + settings.overlap_weight * covered)
+    return numpy.asarray(
+        near + settings.passage_words_weight * words[index.parents] + settings.overlap_weight * covered
+    )
 
 
 def min_max(scores: numpy.ndarray) -> numpy.ndarray:

@@ -155,6 +155,11 @@ def part_path(folder: Path, key: str) -> Path:
     return folder / PARTS / f"{key}.npz"
 
 
+def vectors_path(folder: Path, manifest: Manifest) -> Path:
+    """Where the passage vectors of this index are kept arranged for search, if there are many (`vectors.py`)."""
+    return folder / f"vectors-{manifest.identity}.faiss"
+
+
 class Writer:
     """Changes an index: `with Writer(folder, waiting) as writer`. One process at a time; `waiting` is called as long as
     another one has it, and `waited` tells that one had. `refused` tells why the disk does not take anything: what is
@@ -235,7 +240,9 @@ def tidy(folder: Path, manifest: Manifest) -> None:
 def _left_over(folder: Path, manifest: Manifest) -> Iterator[Path]:
     wanted = {part_path(folder, key) for key in manifest.parts}
     yield from (path for path in (folder / PARTS).iterdir() if path not in wanted)
-    yield from (path for path in folder.iterdir() if OLD_LAYOUT.fullmatch(path.name))
+    arranged = vectors_path(folder, manifest)
+    others = (path for path in folder.glob("vectors-*") if path != arranged)
+    yield from (*others, *(path for path in folder.iterdir() if OLD_LAYOUT.fullmatch(path.name)))
 
 
 def _clear(folder: Path, manifest: Manifest) -> None:

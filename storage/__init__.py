@@ -7,6 +7,7 @@ Does not cover: who may vote and what a vote means (arena/), pages (ui/), what a
 
 from storage.database import Database, open_database
 from storage.history import DatabaseHistory, open_history
+from storage.judgements import DatabaseJudgements
 from storage.people import DatabasePeople, open_people
 from storage.place import DATABASE_FILE, chosen
 from storage.queue import DatabaseQueue
@@ -15,6 +16,7 @@ __all__ = [
     "DATABASE_FILE",
     "Database",
     "DatabaseHistory",
+    "DatabaseJudgements",
     "DatabasePeople",
     "DatabaseQueue",
     "chosen",

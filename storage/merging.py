@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from arena.annotation import BallotState, TaskState
 from arena.comparison import Choice
 from arena.errors import ImportRefused
-from arena.people import name_key
 from storage import tables
 from storage.cells import as_json
 from storage.records import EXPORTED, Row, as_cast
@@ -45,7 +44,7 @@ def merge(connection: sa.Connection, found: Iterable[Placed], sent: bool = False
     merging = _Merging(connection)
     for placed in found:
         merging.by_table[placed.table].append(placed)
-    for take in (merging.comparisons, merging.votes, merging.casts, merging.people):
+    for take in (merging.comparisons, merging.votes, merging.casts):
         take()
     merging.prompts_and_tasks()
     merging.ballots()
@@ -163,14 +162,6 @@ class _Merging:
                 new.append({**placed.row, "vote": self.vote_ids[placed.row["vote"]]})
         self.done.added["vote_history"] += len(new)
         self._insert(tables.vote_history, new)
-
-    def people(self) -> None:
-        """Who is here stays as he is here: a file makes nobody an admin who was none."""
-        here = set(self.connection.scalars(sa.select(tables.person.c.key)))
-        rows = {name_key(placed.row["name"]): placed.row for placed in self.by_table["person"]}
-        self.done.kept["person"] += len(rows.keys() & here)
-        new = [{**row, "key": key, "must_change": False} for key, row in rows.items() if key not in here]
-        self._insert(tables.person, new, "person")
 
     def prompts_and_tasks(self) -> None:
         prompts = self._same(tables.prompt, lambda row: (row["text"],))

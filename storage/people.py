@@ -21,8 +21,6 @@ WRONG = "This name and this password do not belong together: check both, capital
 
 _PERSON = tables.person.c
 _SIGN_IN = tables.sign_in.c
-_ADMINS = sa.select(_PERSON.key).where(_PERSON.role == Role.ADMIN.value, _PERSON.password_hash.is_not(None))
-"""Those who can sign in."""
 
 
 def open_people(url_or_path: str | Path, hours: float = 12.0) -> "DatabasePeople":
@@ -68,10 +66,6 @@ class DatabasePeople:
     def all(self) -> Sequence[Person]:
         with self.database.reading() as connection:
             return [_person(row) for row in connection.execute(sa.select(tables.person).order_by(_PERSON.key))]
-
-    def has_admin(self) -> bool:
-        with self.database.reading() as connection:
-            return connection.scalar(_ADMINS.limit(1)) is not None
 
     def change(self, name: str, *, role: Role | None = None, password: str | None = None, once: bool = False) -> Person:
         values: dict[str, object] = {}
@@ -156,6 +150,6 @@ def _known(connection: sa.Connection, name: str) -> Person:
 
 def _keep_an_admin(connection: sa.Connection, person: Person) -> None:
     # Locked, where the database does not lock as a whole: two who go at once would each see the other stay.
-    admins = connection.scalars(_ADMINS.order_by(_PERSON.key).with_for_update()).all()
-    if person.role is Role.ADMIN and not {*admins} - {name_key(person.name)}:
+    admins = sa.select(_PERSON.key).where(_PERSON.role == Role.ADMIN.value).order_by(_PERSON.key).with_for_update()
+    if person.role is Role.ADMIN and not {*connection.scalars(admins)} - {name_key(person.name)}:
         raise NotAllowed(f"{person.name} is the last admin: make somebody else an admin first.")

@@ -1,4 +1,5 @@
-"""What leaves a database and can come back: every row but passwords, sign-ins and what is sent where, as plain values.
+"""What leaves a database and can come back: every row but people's accounts, sign-ins and what is sent where, as plain
+values.
 
 A record is a table's name and a row: texts, numbers, booleans, aware moments, and JSON as Python values. Which file
 they are written to is storage/sheets.py's matter, how they are taken in storage/merging.py's.
@@ -17,15 +18,13 @@ Row = dict[str, Any]
 Record = tuple[str, Row]
 Kind = Literal["text", "whole", "number", "truth", "moment", "json"]
 
-LEFT_OUT = {"person": {"password_hash", "must_change", "key"}, "vote_history": {"number"}}
-"""A password stays where it was set. A person's key is the name once more, and is made of it where it is taken in. The
-history's numbers are its order, which the order of the rows tells, too."""
+LEFT_OUT = {"vote_history": {"number"}}
+"""The history's numbers are its order, which the order of the rows tells, too."""
 
 NAMES = {
     "comparison": "asked_by",
     "vote": "annotator",
     "vote_history": "annotator",
-    "person": "name",
     "prompt": "added_by",
     "ballot": "annotator",
 }
@@ -45,13 +44,12 @@ EXPORTED: Mapping[str, sa.Table] = {
         tables.passage,
         tables.vote,
         tables.vote_history,
-        tables.person,
         tables.prompt,
         tables.task,
         tables.ballot,
     )
 }
-"""In the order in which they point to each other."""
+"""In the order in which they point to each other. Who may sign in, and what for, stays where it was decided."""
 
 
 def columns(table: str) -> dict[str, tuple[Kind, bool]]:

@@ -152,8 +152,7 @@ person = sa.Table(
     sa.Column("key", AnyText, primary_key=True),
     _column("name", AnyText),
     _column("role", sa.Text),
-    # None: came from a file, and signs in once somebody has given them a password.
-    sa.Column("password_hash", sa.Text),
+    _column("password_hash", sa.Text),
     _column("must_change", sa.Boolean),
     _column("added_at", UtcDateTime),
 )

@@ -1,4 +1,4 @@
-"""The Gradio pages: Compare, Annotate, History, Knowledge and Training, and the server that shows them.
+"""The Gradio pages: Compare, Annotate, Results, History, Knowledge, Training and People, and the server for them.
 
 Does not cover: answering (arena.runner), keeping (arena.ports.History), reading settings (app.py).
 Importing this package is cheap; Gradio itself is imported by `build` and `launch`.
@@ -11,6 +11,7 @@ from arena.people import People
 from arena.ports import Exports, History
 from arena.queue import Queue
 from arena.runner import Runner
+from arena.standings import Standings
 from arena.training import TrainingDesk
 from ui import quick_gradio
 from ui.ports import check_port
@@ -32,18 +33,31 @@ def build(
     settings: Settings,
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
+    *,
     rights: "Rights | None" = None,
     people: People | None = None,
+    standings: Standings | None = None,
     exports: Exports | None = None,
     queue: Queue | None = None,
 ) -> "Blocks":
     """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`, for
-    the People page to `people`, for the Annotate page to `queue`. `rights` says who may what; without, nobody signs in
-    (`ui.rights.open_to_all`). `exports`: what may be downloaded.
+    the Results page to `standings`, for the People page to `people`, for the Annotate page to `queue`. `rights` says
+    who may what; without, nobody signs in (`ui.rights.open_to_all`). `exports`: what may be downloaded.
     Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
-    return build_pages(runner, history, settings, desk, shelf, rights, people, exports, queue)
+    return build_pages(
+        runner,
+        history,
+        settings,
+        desk,
+        shelf,
+        rights=rights,
+        people=people,
+        standings=standings,
+        exports=exports,
+        queue=queue,
+    )
 
 
 def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:

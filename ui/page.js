@@ -14,6 +14,7 @@
     ['notice', 'alert', 'assertive'],
     ['knowledge_news', 'status', 'polite'],
     ['knowledge_notice', 'alert', 'assertive'],
+    ['results_headline', 'status', 'polite'],
     ['people_news', 'status', 'polite'],
     ['people_notice', 'alert', 'assertive'],
   ];
@@ -30,13 +31,17 @@
   look();
   document.addEventListener('click', (event) => event.target.closest('[role="tab"]') && look());
 
-  // Back on the Compare page, the address must no longer name a comparison. A click, not Gradio's own select
-  // event: that also fires while a permalink loads.
+  // Back on the Compare page, the address must no longer name a comparison; off the Results page, no view of it. A
+  // click, not Gradio's own select event: that also fires while a permalink loads.
+  window.viewParts = ['results', 'pair', 'class', 'topic', 'document', 'wording', 'annotator', 'versions', 'since', 'until', 'hasty'];
   document.addEventListener('click', (event) => {
+    const tab = event.target.closest('button[role="tab"]');
+    if (!tab) return;
     const address = new URL(window.location);
-    if (!event.target.closest('#compare_tab-button') || !address.searchParams.has('comparison')) return;
-    address.searchParams.delete('comparison');
-    window.history.replaceState(null, '', address);
+    const before = address.search;
+    if (tab.id !== 'results_tab-button') window.viewParts.forEach((part) => address.searchParams.delete(part));
+    if (['compare_tab-button', 'results_tab-button'].includes(tab.id)) address.searchParams.delete('comparison');
+    if (address.search !== before) window.history.replaceState(null, '', address);
   });
 
   // After signing in, back to where one was: the address and the tab.

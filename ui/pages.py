@@ -11,8 +11,9 @@ from arena.people import People, Role
 from arena.ports import Exports, History
 from arena.queue import Queue
 from arena.runner import Runner
+from arena.standings import Standings
 from arena.training import TrainingDesk
-from ui import account, annotate, annotate_view, compare, keeping, knowledge, knowledge_view, render, training
+from ui import account, annotate, annotate_view, compare, keeping, knowledge, knowledge_view, render, results, training
 from ui import exports as downloads
 from ui import history as history_page
 from ui import people as people_page
@@ -28,13 +29,16 @@ def build(
     settings: Settings,
     desk: TrainingDesk | None = None,
     shelf: KnowledgeDesk | None = None,
+    *,
     rights: Rights | None = None,
     people: People | None = None,
+    standings: Standings | None = None,
     exports: Exports | None = None,
     queue: Queue | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
-    page, without people no People page, without a queue no Annotate page, without exports nothing to download."""
+    page, without standings no Results page, without people no People page, without a queue no Annotate page, without
+    exports nothing to download."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
@@ -68,6 +72,10 @@ def build(
                     judging = annotate_view.lay_out(rights.signs_in)
                 page = annotate.Annotate(queue, rights, limits)
                 annotate.wire(page, judging, annotate_tab, asking.name, stored_name)
+            if standings is not None:
+                with tab_for(rights.results, "Results", "results") as results_tab:
+                    reading_results = results.ResultsPage(standings, settings, rights)
+                    results.wire(reading_results, results.lay_out(), results_tab, tabs, demo)
             with tab_for(Role.VISITOR, "History", "history") as history_tab:
                 reading = history_page.lay_out()
                 if exports is not None:

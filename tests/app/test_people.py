@@ -113,18 +113,3 @@ def test_a_machine_of_ones_own_needs_nobody_and_a_space_its_own_people(
     (tmp_path / "workspace.toml").write_text('[people]\nmode = "hub"\n')
     with pytest.raises(WorkspaceError, match='use "accounts" here'):
         gate(open_workspace(tmp_path), environment={})
-
-
-def test_an_admin_who_came_from_a_file_gets_the_first_password(
-    workspace: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from storage import open_database
-
-    people = people_of(open_workspace(workspace))
-    with open_database(workspace / "arena.sqlite").writing() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO person (key, name, role, must_change, added_at) "
-            "VALUES ('admin', 'Admin', 'admin', 0, '2026-09-17 08:00:00')"
-        )
-    first_admin(people)
-    assert people.signed_in(people.sign_in("admin", made(capsys.readouterr().out))).must_change

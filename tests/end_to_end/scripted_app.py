@@ -23,6 +23,7 @@ from arena.ports import Exports, History
 from arena.question import Question
 from arena.queue import Queue
 from arena.runner import Runner
+from arena.standings import Standings
 from arena.training import RunState
 from commands.people import Gate
 from tests.fakes import FakeDesk, FakeHistory, FakeShelf
@@ -95,6 +96,7 @@ def main(
     keeper: Keeper | None = None,
     exports: Exports | None = None,
     queue: Queue | None = None,
+    standings: Standings | None = None,
     entrance: Gate = OPEN,
 ) -> None:
     """Serve until killed."""
@@ -128,19 +130,21 @@ def main(
         log_tail="step 400 of 777, loss 0.273, about 21 min left",
         exit_code=0,
     )
+    shelf = shelf or FakeShelf(KNOWN, seconds=1.0)
+    rights, people = entrance.rights, entrance.people
     pages = ui.build(
         runner,
         history,
         settings,
         FakeDesk(trained),
-        shelf or FakeShelf(KNOWN, seconds=1.0),
-        rights=entrance.rights,
-        people=entrance.people,
+        shelf,
+        rights=rights,
+        people=people,
+        standings=standings,
         exports=exports,
         queue=queue,
     )
-    doors = entrance.routes
-    ui.launch(pages, settings, port=port, block=False, rights=entrance.rights, exports=exports, doors=doors)
+    ui.launch(pages, settings, port=port, block=False, rights=rights, exports=exports, doors=entrance.routes)
     threading.Event().wait()
 
 

@@ -22,8 +22,14 @@ def fill(history: DatabaseHistory) -> Comparison:
     history.cast(changed)
     history.cast(vote_on(voted, "Bo\x0b", Choice.RIGHT, cast_at=NOON + timedelta(days=1)))
     with history.database.writing() as connection:
-        person = {"key": "ann", "name": "Ann", "role": "admin", "password_hash": "$secret$", "must_change": False}
-        person["added_at"] = NOON
+        person = {
+            "key": "ann",
+            "name": "Ann",
+            "must_change": False,
+            "role": "admin",
+            "password_hash": "$secret$",
+            "added_at": NOON,
+        }
         connection.execute(sa.insert(tables.person), person)
         connection.execute(sa.insert(tables.sign_in).values(token_hash="t", person="ann", made_at=NOON, ends_at=NOON))
         connection.execute(sa.insert(tables.prompt), [prompt("p1"), prompt("p2")])

@@ -54,7 +54,7 @@ def test_what_is_exported_and_imported_is_the_same(
     counts = export(history.database, tmp_path / form, ending)
     assert counts == {
         **{"comparison": 3, "answer": 6, "passage": 2, "vote": 2, "vote_history": 3},
-        **{"person": 1, "prompt": 2, "task": 2, "ballot": 1},
+        **{"prompt": 2, "task": 2, "ballot": 1},
     }
     there = another()
     merged = import_(there.database, tmp_path / form)
@@ -140,17 +140,16 @@ def test_a_queue_that_two_sites_made_each_for_itself_becomes_one(
     assert [table for table, _ in everything(history)].count("task") == 1
 
 
-def test_a_file_makes_nobody_an_admin_who_is_here_already(
+def test_accounts_and_sign_ins_stay_where_they_are(
     history: DatabaseHistory, another: NewHistory, tmp_path: Path
 ) -> None:
+    fill(history)
     there = another()
-    for site, name, role in ((history, "Eve", "visitor"), (there, "EVE", "admin")):
-        eve = {"key": "eve", "name": name, "role": role, "must_change": False, "added_at": NOON}
-        with site.database.writing() as connection:
-            connection.execute(sa.insert(tables.person).values(eve))
-    export(there.database, tmp_path / "there.jsonl")
-    import_(history.database, tmp_path / "there.jsonl")
-    assert dict(everything(history))["person"]["role"] == "visitor"
+    export(history.database, tmp_path / "folder", ".csv")
+    import_(there.database, tmp_path / "folder")
+    assert not {"person.csv", "sign_in.csv"} & {path.name for path in (tmp_path / "folder").iterdir()}
+    with there.database.reading() as connection:
+        assert not connection.execute(sa.select(tables.person)).all()
 
 
 def test_a_pair_that_broke_off_here_is_replaced_by_a_whole_one(

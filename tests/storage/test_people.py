@@ -197,19 +197,3 @@ def test_a_file_that_is_gone_is_said_in_words(people: DatabasePeople, path: Path
     path.unlink()
     with pytest.raises(StorageError, match="could not be opened"):
         people.signed_in("x")
-
-
-def test_who_came_from_a_file_has_no_password_and_is_nobodys_last_admin(people: DatabasePeople) -> None:
-    with people.database.writing() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO person (key, name, role, must_change, added_at) "
-            "VALUES ('eve', 'Eve', 'admin', 0, '2026-09-17 08:00:00')"
-        )
-    for password in ("", PASSWORD):
-        with pytest.raises(NotAllowed, match="do not belong together"):
-            people.sign_in("Eve", password)
-    with pytest.raises(NotAllowed, match="Ada is the last admin"):
-        people.remove("Ada")
-    people.change("Eve", password=PASSWORD)
-    people.remove("Ada")
-    assert people.has_admin() and people.signed_in(people.sign_in("Eve", PASSWORD)).name == "Eve"

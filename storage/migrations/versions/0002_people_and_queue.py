@@ -17,7 +17,7 @@ def upgrade() -> None:
     sa.Column('key', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('role', sa.Text(), nullable=False),
-    sa.Column('password_hash', sa.Text(), nullable=True),
+    sa.Column('password_hash', sa.Text(), nullable=False),
     sa.Column('must_change', sa.Boolean(), nullable=False),
     sa.Column('added_at', sa.DateTime(), nullable=False),
     sa.PrimaryKeyConstraint('key', name=op.f('pk_person'))

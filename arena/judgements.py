@@ -1,0 +1,201 @@
+"""Votes as columns: what statistics need to know about each, for a hundred thousand of them, and filters over them.
+
+Immutable: a filter makes another value. Does not cover: reading them (storage/), what they say (standings/).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena.comparison import Choice
+
+LEFT, RIGHT, TIE, BOTH_BAD = range(4)
+OUTCOMES = {Choice.LEFT: LEFT, Choice.RIGHT: RIGHT, Choice.TIE: TIE, Choice.BOTH_BAD: BOTH_BAD}
+UNKNOWN = ""
+"""Of a class, topic, document or wording that nobody stated: questions asked freely have none."""
+
+Ints = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One make of a contestant: model, adapter, index, prompt and decoding, as its answers' identity has them. `id` is
+    short; `first` is when its first answer was asked for."""
+
+    contestant: str
+    id: str
+    first: datetime
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Answers that had the machine to themselves, a value each. Seconds; `nan` where a stage did not happen."""
+
+    contestant: Ints
+    version: Ints
+    asked_at: Floats
+    first_token: Floats
+    total: Floats
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Pairs shown to the same person a second time, with the sides the other way round: `same` where the choice was."""
+
+    annotator: Ints
+    same: Bools
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """A value for each vote in every array. `left` and `right` are codes of `contestants` as shown, so that `outcome`
+    (LEFT, RIGHT, TIE, BOTH_BAD) is in the sides that the annotator saw. Lengths are in characters; citations are those
+    that were shown (none on a plain ballot). `cast_at` is in seconds since 1970; `seconds` from showing to choosing,
+    `nan` outside the queue. `reasons` has bit n set for `reason_names[n]`. `newest` is the number of the last cast."""
+
+    newest: int
+    contestants: tuple[str, ...]
+    annotators: tuple[str, ...]
+    kinds: tuple[str, ...]
+    topics: tuple[str, ...]
+    documents: tuple[str, ...]
+    wordings: tuple[str, ...]
+    versions: tuple[Version, ...]
+    reason_names: tuple[str, ...]
+    comparison: Ints
+    prompt: Ints
+    annotator: Ints
+    left: Ints
+    right: Ints
+    outcome: Ints
+    blind: Bools
+    plain: Bools
+    hasty: Bools
+    kind: Ints
+    topic: Ints
+    document: Ints
+    wording: Ints
+    left_length: Ints
+    right_length: Ints
+    left_citations: Ints
+    right_citations: Ints
+    left_version: Ints
+    right_version: Ints
+    reasons: Ints
+    cast_at: Floats
+    seconds: Floats
+    timed: Timed
+    contended: int
+    """Answers left out of `timed` because something else used the machine meanwhile."""
+    repeats: Repeats
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def where(self, chosen: Bools) -> "Judgements":
+        """Those votes alone."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _PER_VOTE})
+
+    def of_pair(self, first: int, second: int) -> Bools:
+        """Where these two contestants, by code, stood against each other."""
+        return np.asarray(
+            ((self.left == first) & (self.right == second)) | ((self.left == second) & (self.right == first))
+        )
+
+    @property
+    def winner(self) -> Ints:
+        """The preferred contestant's code, -1 for a tie or both bad."""
+        return np.where(self.outcome == LEFT, self.left, np.where(self.outcome == RIGHT, self.right, -1))
+
+
+_PER_VOTE = tuple(field.name for field in fields(Judgements) if field.type in (Ints, Bools, Floats))
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which votes count. Texts as a person or a link gave them; "" or () means all. `votes`: "blind", "open" or "all".
+    `pair`: two contestants' names. `annotator` is a place in the list of annotators, from 1, as others see them.
+    `since` and `until`: days, both included. `hasty`: also votes cast in less time than reading takes."""
+
+    pair: tuple[str, ...] = ()
+    votes: str = "blind"
+    kind: str = ""
+    topic: str = ""
+    document: str = ""
+    wording: str = ""
+    annotator: int = 0
+    versions: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+    hasty: bool = True
+
+    def kept(self, judgements: Judgements) -> Judgements:
+        """The votes and the timed answers that count; the pair is left to whoever compares."""
+        chosen = np.ones(len(judgements), dtype=bool)
+        if self.votes != "all":
+            chosen &= judgements.blind == (self.votes != "open")
+        if not self.hasty:
+            chosen &= ~judgements.hasty
+        for wanted, names, codes in (
+            (self.kind, judgements.kinds, judgements.kind),
+            (self.topic, judgements.topics, judgements.topic),
+            (self.document, judgements.documents, judgements.document),
+            (self.wording, judgements.wordings, judgements.wording),
+        ):
+            if wanted:
+                chosen &= codes == (names.index(wanted) if wanted in names else -1)
+        if self.annotator:
+            chosen &= judgements.annotator == self.annotator - 1
+        begin, end = moments(self.since, self.until)
+        chosen &= (judgements.cast_at >= begin) & (judgements.cast_at < end)
+        timed = judgements.timed
+        counted = (timed.asked_at >= begin) & (timed.asked_at < end)
+        if self.versions:
+            wanted_versions = self._allowed(judgements)
+            chosen &= wanted_versions[judgements.left_version] & wanted_versions[judgements.right_version]
+            counted &= wanted_versions[timed.version]
+        kept = Timed(*(getattr(timed, field.name)[counted] for field in fields(Timed)))
+        return replace(judgements.where(chosen), timed=kept)
+
+    def _allowed(self, judgements: Judgements) -> Bools:
+        """By version's code. A contestant of which no version is named keeps all of its own."""
+        named = {version.contestant for version in judgements.versions if version.id in self.versions}
+        allowed = [version.id in self.versions or version.contestant not in named for version in judgements.versions]
+        return np.array(allowed, dtype=bool)
+
+
+def moments(since: str, until: str) -> tuple[float, float]:
+    """Two days, "" or unreadable where there is no limit, as seconds since 1970: from the first's begin to the other's
+    end, in UTC."""
+    begin, end = _day(since), _day(until)
+    return (
+        begin.timestamp() if begin else -np.inf,
+        (end + timedelta(days=1)).timestamp() if end else np.inf,
+    )
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def coded(values: Sequence[Any], names: dict[Any, int]) -> Ints:
+    """Each value's code; new values get the next one in `names`."""
+    return np.fromiter((names.setdefault(value, len(names)) for value in values), dtype=np.int32, count=len(values))
+
+
+class JudgementSource(Protocol):
+    """Where votes come from."""
+
+    def judgements(self) -> Judgements:
+        """All that count now. Raises `StorageError` when the database refuses."""
+        ...
