@@ -85,7 +85,7 @@ def test_no_password_leaves_with_an_export(history: DatabaseHistory, tmp_path: P
     fill(history)
     export(history.database, tmp_path / "one.jsonl")
     text = (tmp_path / "one.jsonl").read_text()
-    assert "secret" not in text and "sign_in" not in text and '"Ann"' in text
+    assert "secret" not in text and "sign_in" not in text and '"ann"' not in text and '"Ann"' in text
 
 
 @pytest.mark.parametrize("form", ["one.parquet", "folder"])

@@ -25,7 +25,8 @@ from arena.people import PeopleSettings, Role
 from arena.queue import QueueSettings
 from arena.runner import Runner
 from arena.training import RunState
-from storage import DatabasePeople, DatabaseQueue, open_database
+from commands.results import standings_of
+from storage import DatabaseHistory, DatabasePeople, DatabaseQueue, open_database
 from tests.end_to_end.conftest import free_port
 from tests.fakes import FakeContestant, FakeDesk, FakeHistory, FakeShelf
 from tests.storage.examples import CHEAP, PASSWORD, pair
@@ -46,6 +47,8 @@ FOR_VISITORS = {
     "Compare.press_stop": "stops what was asked on this page",
     "Compare.clear": "empties this page",
     "Compare.choose_sides": "what the contestants are",
+    "ResultsPage.show": "what the votes say, without names",
+    "ResultsPage.follow": "the same, by address",
     "Keeping.look": "whether the vote of this page is backed up",
     "Compare.remember": "gives a typed name back",
     "Compare.voter.<locals>.vote": "votes on what was asked on this page",
@@ -110,13 +113,17 @@ class Served:
         self.history.cast(Vote(self.stored.id, SECRET, Choice.TIE, False, f"both {SECRET}"))
         self.queue = DatabaseQueue(self.database, QueueSettings())
         self.queue.add([QueuedPrompt(f"And is it {SECRET}?", Source.IMPORTED)], [("fine-tuned", "rag")])
+        kept = DatabaseHistory(self.database)
+        kept.save(self.stored)
+        kept.cast(Vote(self.stored.id, SECRET, Choice.LEFT, True))
         while waiting := self.queue.next_task():
             self.queue.answered(waiting[0].id, pair(waiting[1], answers=answers))
         self.desk = FakeDesk(RunState(status="stopped", step=1, of=2, log_tail=SECRET, exit_code=0))
         self.shelf = FakeShelf({f"{SECRET}.md": f"It is {SECRET}."})
         rights = accounts(self.people, self.settings)
         settings = ui.Settings(workspace="Fernlight", upload_megabytes=1, keeper=Kept())
-        others = {"rights": rights, "people": self.people, "exports": Exports(), "queue": self.queue}
+        others: dict[str, Any] = {"rights": rights, "people": self.people, "exports": Exports(), "queue": self.queue}
+        others["standings"] = standings_of(kept)
         self.demo = ui.build(Runner({**self.contestants}), self.history, settings, self.desk, self.shelf, **others)
         port = free_port()
         doors = Doors(self.people, "Fernlight", 12).routes()
@@ -174,10 +181,12 @@ def guess(component: Any) -> Any:
     if isinstance(component, (gr.File, gr.CheckboxGroup)):
         return []
     if isinstance(component, gr.Dropdown):
-        return component.choices[0][1]
+        return [] if component.multiselect else component.choices[0][1] if component.choices else None
     if isinstance(component, gr.Checkbox):
         return True
-    return WORDS if isinstance(component, gr.Textbox) else None
+    if isinstance(component, gr.Textbox):
+        return "" if "(day)" in component.label else WORDS
+    return None
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +211,7 @@ def test_every_handler_is_listed_with_whom_it_is_for(served: Served) -> None:
 def test_an_admin_gets_something_from_each_kind_of_handler(served: Served) -> None:
     """Or the tests below would find nothing whatever the handlers do."""
     looking = {name for name in FOR_ADMINS if name.endswith((".look", ".search", ".show_exports"))}
-    looking |= {"HistoryPage.find", "HistoryPage.open_clicked", "Annotate.look"}
+    looking |= {"HistoryPage.find", "HistoryPage.open_clicked", "Annotate.look", "ResultsPage.show"}
     heard = served.call_all(looking, served.cookie("Ada"))
     assert {name for name, said in heard.items() if SECRET not in said} == set()
     served.call_all({"PeoplePage.add", "KnowledgePage.rebuild", "TrainingPage.go_on"}, served.cookie("Ada"))
@@ -213,7 +222,7 @@ def test_an_admin_gets_something_from_each_kind_of_handler(served: Served) -> No
 
 def test_without_rights_nothing_is_given_and_nothing_done(served: Served) -> None:
     before = served.effects()
-    heard = served.call_all(FOR_ANNOTATORS | FOR_ADMINS)
+    heard = served.call_all(FOR_ANNOTATORS | FOR_ADMINS | {"ResultsPage.show", "ResultsPage.follow"})
     assert [name for name, said in heard.items() if SECRET in said] == []
     assert served.effects() == before
 
