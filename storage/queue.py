@@ -137,7 +137,7 @@ class DatabaseQueue:
             }
             if not voted:
                 values |= {"closed_at": self._now(), "seconds": said.seconds, "hasty": said.hasty}
-            # First the vote, which locks its comparison, as an import does: neither then waits for the other in turn.
+            # First the vote, which locks its comparison, as an import does: or each might wait for the other.
             if not found.repeats:
                 seconds = found.seconds if voted else said.seconds
                 cast_vote(connection, self._vote(found, said, seconds))
