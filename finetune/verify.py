@@ -56,6 +56,7 @@ A_SMALL_NUMBER = re.compile(r"(?<![\w.,:/€$-])(?:[1-9]|1[0-2])(?![\w.,:/]| ?[%
 A_LARGE_NUMBER = re.compile(r"(?<![\w.,:/-])(?!(?:19|20)\d\d\b)[1-9]\d{3,6}(?![\w.,:/-])")  # No years.
 JSON_BEGINS = re.compile(r"[\[{]")
 BROKEN_ENDS = re.compile(r"[}\n]|$")
+NESTED = re.compile(r"[\[{\s]+")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ def json_items(reply: str) -> tuple[list[Any], list[str]]:
             value, place = decoder.raw_decode(text, found.start())
             items += _flat(value)
             any_json = True
-        except (ValueError, RecursionError):
+        except RecursionError:  # deeper than anything meant: not to be tried again from each bracket
+            place = NESTED.match(text, found.start()).end()  # type: ignore[union-attr]
+        except ValueError:
             place = found.end()
             if found[0] == "{":  # A broken array is looked into: its objects may be whole.
                 end = BROKEN_ENDS.search(text, place)

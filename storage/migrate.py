@@ -4,6 +4,7 @@ One that is up to date is recognised without Alembic, whose import alone takes l
 start. The upgrade is one transaction: killed half-way, it leaves the database as it was.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,7 +106,7 @@ def configuration(connection: sa.Connection) -> "Config":
     """Alembic's configuration for an open connection; there is no alembic.ini."""
     from alembic.config import Config
 
-    config = Config()
+    config = Config(stdout=sys.stdout)  # its own default is what stdout was when Alembic was imported
     folder = str(Path(__file__).with_name("migrations"))
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.attributes["connection"] = connection
