@@ -1,9 +1,8 @@
 """`make bench`: our overhead over the bare engine, as ratios measured side by side in one run; start time; memory.
 
 For each prompt, in turn: the contestant through the runner, then the very same messages straight to the engine.
-Then 100 annotators vote for two minutes while 20 visitors compare; alone: `python -m tests.benchmarks load --help`.
-Instructions planted in documents are another matter, and take minutes: `python -m tests.benchmarks injection --help`.
-So is kill -9 under concurrent voters: `python -m tests.benchmarks.kills --help`.
+Then indexing and searching at scale, against raw FAISS, and 100 annotators who vote for two minutes while 20 visitors
+compare. The other modules here are run by name alone, for they take minutes: `python -m tests.benchmarks.injection`.
 """
 
 import statistics
@@ -18,7 +17,6 @@ import psutil
 from arena.question import Question
 from arena.runner import answer_all
 from arena.workspace import open_workspace
-from tests.benchmarks import load
 from wiring import Parts
 
 DEMO = Path("demo")
@@ -85,17 +83,15 @@ def page_start() -> None:
         server.wait()
 
 
+TOGETHER = (("reindex", "--documents", "1000"), ("scale",), ("load",))
+"""What `make bench` runs of them, each in a process of its own, which it leaves nothing behind in."""
+
+
+def run(*command: str) -> int:
+    return subprocess.run([sys.executable, "-m", f"tests.benchmarks.{command[0]}", *command[1:]]).returncode
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["injection"]:
-        import typer
-
-        from tests.benchmarks.injection import main
-
-        del sys.argv[1]
-        typer.run(main)
-    elif sys.argv[1:2] == ["load"]:
-        sys.exit(load.main(sys.argv[2:]))
-    else:
-        page_start()
-        contestants()
-        sys.exit(load.main([]))
+    page_start()
+    contestants()
+    sys.exit(max(run(*command) for command in TOGETHER))

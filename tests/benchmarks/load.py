@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks load`: 100 annotators vote for two minutes while 20 visitors compare.
+"""`python -m tests.benchmarks.load`: 100 annotators vote for two minutes while 20 visitors compare.
 
 Over HTTP as a browser does it (Gradio's queue and its stream), against a server process of its own. An annotator asks
 once and then votes about every ten seconds, each time another choice; a visitor asks again and again. A vote's time is
@@ -232,3 +232,7 @@ def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
         except httpx.HTTPError:
             time.sleep(0.1)
     raise SystemExit(f"the server did not start: {log.read_text()[-2000:]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

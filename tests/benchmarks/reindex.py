@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks reindex`: indexing many documents, and again after one in a hundred was changed.
+"""`python -m tests.benchmarks.reindex`: indexing many documents, and again after one in a hundred was changed.
 
 The documents are made of practice sentences, four to a document, with the real embedder and the real disk. Told are the
 documents per second, the embedder's share of that time, and the second time as a share of the first.

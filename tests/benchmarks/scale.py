@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks scale`: searching passage vectors from a thousand to a million, ours against raw FAISS.
+"""`python -m tests.benchmarks.scale`: searching passage vectors from a thousand to a million, ours against raw FAISS.
 
 Vectors are drawn around real ones: the embedder's, of practice sentences, each with noise that leaves it at a cosine of
 about 0.8 to where it was drawn. Questions are real practice questions. Both sides answer the same questions in turn,
