@@ -134,7 +134,7 @@ class Annotate:
             annotator = self.rights.name(request, name)
             if not annotator:
                 raise NotAllowed("Type your name first: everybody judges a pair once.")
-            if annotator != bench.annotator or bench.current is None:
+            if annotator != bench.annotator or bench.on_screen is None:
                 bench.sit_down(self.queue, annotator)
             step()
         except StaleMark:

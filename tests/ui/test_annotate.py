@@ -253,6 +253,23 @@ def test_undo_goes_back_step_by_step_and_keep_returns(queue: DatabaseQueue) -> N
     assert page.question == here and page.saved == "Left as it was."
 
 
+def test_after_the_last_pair_a_vote_can_still_be_changed(queue: DatabaseQueue) -> None:
+    fill(queue, 2)
+    page = Page(queue)
+    first = page.question
+    page.press(Choice.LEFT)
+    page.press(Choice.LEFT)
+    assert "judged all 2" in page.empty
+    page.undo()
+    page.press(Choice.TIE)
+    assert "Saved: a tie" in page.saved and page.notice == "" and "judged all 2" in page.empty
+    page.undo()
+    page.undo()
+    assert page.question == first
+    page.press(Choice.BOTH_BAD)
+    assert sorted(votes(page)) == ["both bad", "tie"] and page.looks_again
+
+
 def test_a_skipped_pair_can_still_be_judged_and_a_judged_one_not_skipped(queue: DatabaseQueue) -> None:
     fill(queue, 2)
     page = Page(queue)
