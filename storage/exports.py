@@ -57,7 +57,7 @@ def export(database: Database, target: Path, ending: str = ".csv", key: bytes | 
         def everything() -> Iterator[Record]:
             with seen.reading() as connection:
                 found = records(connection)
-                yield from counted(renamed(found, pseudonyms(key)) if key else found)
+                yield from counted(renamed(found, pseudonyms(key)) if key is not None else found)
 
         with _written(target) as work:
             if target.suffix.lower() in ENDINGS:
@@ -102,7 +102,7 @@ def voted(database: Database) -> list[Voted]:
 
 def flat(found: Iterable[Voted], key: bytes | None = None) -> Iterator[dict[str, Any]]:
     """For reading: a row for each vote, and one for a comparison that nobody voted on."""
-    named: Callable[[str], str] = pseudonyms(key) if key else str
+    named: Callable[[str], str] = pseudonyms(key) if key is not None else str
     for comparison, votes in found:
         for vote in votes or (None,):
             yield _flat_row(comparison, vote, named)
