@@ -93,8 +93,9 @@ class DatabaseQueue:
         return True
 
     def failed(self, task: str, why: str) -> None:
+        waiting = sa.and_(_TASK.id == task, _TASK.state == TaskState.WAITING)  # or somebody else has answered it
         with self._deciding() as connection:
-            self._set_task(connection, task, state=TaskState.FAILED, failure=why)
+            connection.execute(sa.update(tables.task).where(waiting).values(state=TaskState.FAILED, failure=why))
 
     def retry(self) -> int:
         change = sa.update(tables.task).where(_TASK.state == TaskState.FAILED)
