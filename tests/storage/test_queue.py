@@ -264,6 +264,8 @@ def test_a_repeat_judged_otherwise_is_seen_as_that_and_changes_no_vote(
     assert queue.past("Ann")[0].ballot.correct_answer == "kept here"
     (work,) = queue.status().people
     assert (work.repeats, work.same) == (1, 0)
+    with pytest.raises(VoteRefused, match="the limit is 1,000"):
+        queue.vote(repeat.ballot.id, "Ann", said(reason="x" * 1001), change=True)
 
 
 def test_repeats_can_be_switched_off(history: DatabaseHistory, clock: Clock) -> None:
