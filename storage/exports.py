@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -193,5 +194,5 @@ def _unpack(source: Path, folder: Path) -> None:
         with zipfile.ZipFile(source) as packed:
             for name in known & set(packed.namelist()):
                 packed.extract(name, folder)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:  # RuntimeError: a password
         raise ImportRefused(f"{source} cannot be unpacked ({error}): export anew.") from None
