@@ -388,6 +388,17 @@ def test_a_page_opened_before_its_name_is_known_gets_a_pair_once_it_is(queue: Da
     assert page.bench.annotator == "Ann" and page.bench.notice == ""
 
 
+def test_who_only_compares_keeps_no_pair_from_others(queue: DatabaseQueue) -> None:
+    fill(queue, 2)
+    rights = Rights(lambda request: Person(role=Role.ANNOTATOR))
+    handlers, bench = Annotate(queue, rights, Limits(rights)), Bench()
+    handlers.follow("guest-1f2e", bench, REQUEST)
+    handlers.prepare(bench, REQUEST)
+    assert queue.status().reserved == 0
+    shown = handlers.greet("", bench, REQUEST)  # the tab, opened before the browser knew the name
+    assert shown[0] == "guest-1f2e" and "Question" in shown[5] and queue.status().reserved == 1
+
+
 def test_each_page_has_a_bench_of_its_own() -> None:
     first = Bench()
     first.annotator = "Ann"
