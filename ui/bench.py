@@ -79,7 +79,8 @@ class Bench:
         """
         showing = self._shown(mark)
         seconds = time.monotonic() - self._since
-        hasty = self.opened is None and is_hasty(seconds, words_shown(showing))
+        unread = self.opened is None or self.opened.ballot.hasty
+        hasty = unread and is_hasty(seconds, words_shown(showing))
         choice = unswapped(judgement.choice, showing.ballot.swapped)
         judgement = replace(judgement, choice=choice, seconds=seconds, hasty=hasty)
         try:

@@ -314,6 +314,13 @@ def test_a_vote_faster_than_skimming_is_flagged_and_says_so(
     slow, quick = queue.past("Ann")
     assert (quick.ballot.hasty, quick.ballot.seconds) == (True, 0.5)
     assert (slow.ballot.hasty, slow.ballot.seconds) == (False, 30.0)
+    for seconds, hasty in ((0.4, True), (20.0, False), (0.3, False)):  # it was a slip; the last time it is known
+        page.undo()
+        page.undo()
+        now[0] += seconds
+        page.press(Choice.RIGHT)
+        assert queue.past("Ann")[1].ballot.hasty is hasty
+    assert queue.past("Ann")[1].ballot.seconds == 20.0
 
 
 def test_nothing_is_acknowledged_that_the_database_refused_and_the_pair_stays(
