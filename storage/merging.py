@@ -19,6 +19,7 @@ from arena.comparison import Choice
 from arena.errors import ImportRefused
 from storage import tables
 from storage.cells import as_json
+from storage.queue import LOCK
 from storage.records import EXPORTED, Row, as_cast
 from storage.sheets import Placed
 
@@ -42,6 +43,8 @@ def merge(connection: sa.Connection, found: Iterable[Placed], sent: bool = False
             reasons that nothing here could read.
     """
     if connection.dialect.name == "postgresql":  # SQLite lets nobody else write anyway
+        # As whoever decides about the queue does, and first: what is decided meanwhile would be made twice.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         connection.exec_driver_sql("LOCK TABLE comparison, vote, vote_history, outbox IN SHARE ROW EXCLUSIVE MODE")
     merging = _Merging(connection)
     for placed in found:
