@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from arena.comparison import Choice, Comparison
+from arena.comparison import Choice, Comparison, checked_reason
 from arena.errors import VoteRefused
 
 ANNOTATORS_EACH = 3
@@ -170,9 +170,10 @@ class PairGone(VoteRefused):
 
 
 def checked_judgement(judgement: Judgement) -> Judgement:
-    """A judgement that may be saved. Raises `VoteRefused`: the correct answer is too long (the rest is looked at by
-    `arena.comparison.checked_vote`)."""
+    """A judgement that may be saved. Raises `VoteRefused`: the reason or the correct answer is too long. (For a vote,
+    `arena.comparison.checked_vote` looks at the rest, too; a repeat is none.)"""
     correct = judgement.correct_answer.strip()
+    checked_reason(judgement.reason)
     if len(correct) > MAX_CORRECT_ANSWER_CHARACTERS:
         raise VoteRefused(
             f"The correct answer has {len(correct):,} characters; the limit is {MAX_CORRECT_ANSWER_CHARACTERS:,}."

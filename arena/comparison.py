@@ -89,9 +89,14 @@ def checked_vote(comparison: Comparison | None, annotator: str, choice: str, bli
         raise VoteRefused("Type your name first: each person has one vote per comparison.")
     if choice not in set(Choice):
         raise VoteRefused(f"'{choice}' is not a vote: use one of {', '.join(Choice)}.")
+    return Vote(comparison.id, annotator.strip()[:100], Choice(choice), blind, checked_reason(reason))
+
+
+def checked_reason(reason: str) -> str:
+    """A reason that may be saved. Raises `VoteRefused`: too long."""
     if len(reason) > MAX_REASON_CHARACTERS:
         raise VoteRefused(f"The reason has {len(reason):,} characters; the limit is {MAX_REASON_CHARACTERS:,}.")
-    return Vote(comparison.id, annotator.strip()[:100], Choice(choice), blind, reason.strip())
+    return reason.strip()
 
 
 def preferred(comparison: Comparison, vote: Vote) -> str | None:

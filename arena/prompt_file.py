@@ -95,11 +95,15 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
         raise WorkspaceError(
             f"{path}, line 1: no column for the prompt (there are: {found}). Call one of them 'prompt' there."
         )
-    for row in reader:
-        if row.pop("", None):
-            yield reader.line_num, ValueError("more cells than columns: put a prompt that holds a separator in quotes")
-        elif any((value or "").strip() for value in row.values()):
-            yield reader.line_num, {name: value or "" for name, value in row.items()}
+    try:
+        for row in reader:
+            if row.pop("", None):
+                told = "more cells than columns: put a prompt that holds a separator in quotes"
+                yield reader.line_num, ValueError(told)
+            elif any((value or "").strip() for value in row.values()):
+                yield reader.line_num, {name: value or "" for name, value in row.items()}
+    except csv.Error as error:
+        yield reader.line_num, ValueError(f"cannot be read ({error}): a quote that is never closed?")
 
 
 def _prompt(row: Any, added_by: str) -> QueuedPrompt:

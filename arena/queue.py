@@ -92,7 +92,9 @@ class Queue(Protocol):
         """Save its pair and open it for votes. False, and nothing is saved, when somebody else was first."""
         ...
 
-    def failed(self, task: str, why: str) -> None: ...
+    def failed(self, task: str, why: str) -> None:
+        """There will be no pair. Nothing changes when somebody else has answered it meanwhile."""
+        ...
 
     def retry(self) -> int:
         """Put those that failed back in line; returns how many."""

@@ -1,10 +1,12 @@
 """`export` and `import`: everything that was asked, answered and voted, and what of it a training can use."""
 
 import secrets
+import threading
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import typer
@@ -15,6 +17,8 @@ from commands.shared import WORKSPACE, database, said
 
 KEY = "pseudonyms.key"
 """In the workspace: with it the same person has the same pseudonym in every export."""
+KEY_BYTES = 32
+_ONE_KEY = threading.Lock()
 
 KINDS = {
     "csv": "for a spreadsheet: votes.csv to read, and every table",
@@ -79,12 +83,27 @@ class Exporter:
         """Made once. Whoever has it can find out who is who by trying names; without it nobody can."""
         path = self.workspace.path / KEY
         try:
-            if not path.exists():
-                path.touch(mode=0o600)
-                path.write_bytes(secrets.token_bytes(32))
-            return path.read_bytes()
+            with _ONE_KEY:
+                if not path.exists():
+                    _make_key(path)
+            key = path.read_bytes()
         except OSError as error:
             raise WorkspaceError(f"{path} cannot be used ({error.strerror}): make the workspace writable.") from error
+        if len(key) < KEY_BYTES:
+            raise WorkspaceError(f"{path} holds no key: put back the one that was there, or delete it for a new one.")
+        return key
+
+
+def _make_key(path: Path) -> None:
+    """Whole or not at all: where the disk refuses half-way, none is left that hides nothing."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{KEY}-", delete=False) as half:
+        try:
+            half.write(secrets.token_bytes(KEY_BYTES))
+            half.flush()
+            Path(half.name).replace(path)
+        except OSError:
+            Path(half.name).unlink(missing_ok=True)
+            raise
 
 
 def add_to(cli: typer.Typer) -> None:

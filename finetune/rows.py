@@ -23,6 +23,7 @@ from finetune.votes import (
     kept_out_of_training,
     preferences,
     winning_samples,
+    written,
 )
 
 PAIR = ("prompt", "chosen", "rejected")
@@ -56,11 +57,10 @@ def labelled(voted: Voted, facts: Sequence[Fact] = ()) -> list[dict[str, Any]]:
 def conversations(voted: Voted, facts: Sequence[Fact] = ()) -> list[dict[str, Any]]:
     """`messages`: what people wrote themselves, else the answer that won most."""
     given = list(voted)
-    written = {item.question: item.chosen for item in corrections(given, facts)}
+    said = {comparison.question: vote.correct_answer.strip() for comparison, vote in written(given, facts)}
     won = {sample.messages[-1]["content"]: sample.answer for sample in winning_samples(preferences(given, facts)[0])}
     return [
-        {"messages": [*closed_book_messages(question), *_answer(answer)]}
-        for question, answer in (won | written).items()
+        {"messages": [*closed_book_messages(question), *_answer(answer)]} for question, answer in (won | said).items()
     ]
 
 
@@ -69,7 +69,10 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     if path.suffix not in (".jsonl", ".parquet"):
         raise WorkspaceError(f"{path} ends in '{path.suffix}': rows for a training are written as .jsonl or .parquet.")
     if not rows:
-        raise WorkspaceError(f"No rows for {path}: vote for the left or the right answer to more questions.")
+        raise WorkspaceError(
+            f"No rows for {path}: vote for the left or the right answer to more questions. Held-out wordings of "
+            "questions.jsonl, which `queue questions` asks, stay out of training."
+        )
     try:
         if path.suffix == ".jsonl":
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -73,21 +73,31 @@ def preferences(
 
 
 def corrections(voted: Iterable[tuple[Comparison, Sequence[Vote]]], facts: Sequence[Fact] = ()) -> list[Preference]:
-    """What annotators said the answer is, each against the answers that they did not prefer. What stays out of
-    training as in `preferences` stays out here."""
-    kept_out = kept_out_of_training(facts)
+    """What annotators said the answer is (`written`), each against the answers that they did not prefer."""
     found = []
-    for comparison, votes in voted:
-        if any(comparison.histories.values()) or normalised(comparison.question) in kept_out:
-            continue
-        for vote in votes:
-            right = vote.correct_answer.strip()
-            for name in _not_preferred(comparison, vote) if right else ():
-                wrong = comparison.answers[name].text.strip()
-                if normalised(wrong) != normalised(right):
-                    who = (PERSON, name, vote.blind, vote.annotator, comparison.id)
-                    found.append(Preference(comparison.question, right, wrong, *who))
+    for comparison, vote in written(voted, facts):
+        right = vote.correct_answer.strip()
+        for name in _not_preferred(comparison, vote):
+            wrong = comparison.answers[name].text.strip()
+            if normalised(wrong) != normalised(right):
+                who = (PERSON, name, vote.blind, vote.annotator, comparison.id)
+                found.append(Preference(comparison.question, right, wrong, *who))
     return found
+
+
+def written(
+    voted: Iterable[tuple[Comparison, Sequence[Vote]]], facts: Sequence[Fact] = ()
+) -> list[tuple[Comparison, Vote]]:
+    """The votes beside which the correct answer was written, whatever was chosen. What stays out of training as in
+    `preferences` stays out here."""
+    kept_out = kept_out_of_training(facts)
+    return [
+        (comparison, vote)
+        for comparison, votes in voted
+        if not any(comparison.histories.values()) and normalised(comparison.question) not in kept_out
+        for vote in votes
+        if vote.correct_answer.strip()
+    ]
 
 
 def _not_preferred(comparison: Comparison, vote: Vote) -> list[str]:

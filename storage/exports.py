@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def export(database: Database, target: Path, ending: str = ".csv", key: bytes | 
         def everything() -> Iterator[Record]:
             with seen.reading() as connection:
                 found = records(connection)
-                yield from counted(renamed(found, pseudonyms(key)) if key else found)
+                yield from counted(renamed(found, pseudonyms(key)) if key is not None else found)
 
         with _written(target) as work:
             if target.suffix.lower() in ENDINGS:
@@ -102,7 +103,7 @@ def voted(database: Database) -> list[Voted]:
 
 def flat(found: Iterable[Voted], key: bytes | None = None) -> Iterator[dict[str, Any]]:
     """For reading: a row for each vote, and one for a comparison that nobody voted on."""
-    named: Callable[[str], str] = pseudonyms(key) if key else str
+    named: Callable[[str], str] = pseudonyms(key) if key is not None else str
     for comparison, votes in found:
         for vote in votes or (None,):
             yield _flat_row(comparison, vote, named)
@@ -193,5 +194,5 @@ def _unpack(source: Path, folder: Path) -> None:
         with zipfile.ZipFile(source) as packed:
             for name in known & set(packed.namelist()):
                 packed.extract(name, folder)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:  # RuntimeError: a password
         raise ImportRefused(f"{source} cannot be unpacked ({error}): export anew.") from None

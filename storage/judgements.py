@@ -23,6 +23,8 @@ REASONS = tuple(Reason)
 _NEWEST = """
 SELECT (SELECT coalesce(max(number), 0) FROM vote_history),
        (SELECT count(*) FROM ballot WHERE repeats != '' AND state = 'voted'),
+       (SELECT count(*) FROM ballot again JOIN ballot before ON before.id = again.repeats
+        WHERE again.state = 'voted' AND before.state = 'voted' AND again.choice = before.choice),
        (SELECT count(*) FROM answer)
 """
 # Comparisons and their answers are written once; what is new of them are new rows.

@@ -9,15 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
-from arena.annotation import BallotState, TaskState
+from arena.annotation import BallotState, Reason, TaskState
 from arena.comparison import Choice
 from arena.errors import ImportRefused
 from storage import tables
 from storage.cells import as_json
+from storage.queue import LOCK
 from storage.records import EXPORTED, Row, as_cast
 from storage.sheets import Placed
 
@@ -37,9 +39,12 @@ def merge(connection: sa.Connection, found: Iterable[Placed], sent: bool = False
     """Take these records. `sent`: they come from where the outbox sends to, and need not be sent there again.
 
     Raises:
-        ImportRefused: a record points to something that is neither here nor among them, or has an unknown choice.
+        ImportRefused: a record points to something that is neither here nor among them, or has a choice, a state or
+            reasons that nothing here could read.
     """
     if connection.dialect.name == "postgresql":  # SQLite lets nobody else write anyway
+        # As whoever decides about the queue does, and first: what is decided meanwhile would be made twice.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         connection.exec_driver_sql("LOCK TABLE comparison, vote, vote_history, outbox IN SHARE ROW EXCLUSIVE MODE")
     merging = _Merging(connection)
     for placed in found:
@@ -119,7 +124,7 @@ class _Merging:
         for placed in self.by_table["vote"]:
             row = placed.row
             self._refuse_unless(placed, "comparison", row["comparison"] in known)
-            self._check_choice(placed)
+            self._check_vote(placed)
             there = here.get(_whose(row))
             if there is None and row["id"] in taken:
                 raise ImportRefused(f"{placed.where}: the id {row['id']} belongs to another person's vote here.")
@@ -150,7 +155,7 @@ class _Merging:
         incoming: Counter[Any] = Counter()
         new = []
         for placed in history:
-            self._check_choice(placed)
+            self._check_vote(placed)
             self._refuse_unless(placed, "vote", placed.row["vote"] in self.vote_ids)
             said = _said(placed.row)
             incoming[said] += 1
@@ -167,6 +172,7 @@ class _Merging:
 
         def at_home(placed: Placed) -> Row:
             row = placed.row
+            self._check_one_of(placed, "state", TaskState)
             self._refuse_unless(placed, "prompt", row["prompt"] in prompts)
             self._refuse_unless(placed, "comparison", row["comparison"] is None or row["comparison"] in comparisons)
             return {**row, "prompt": prompts[row["prompt"]]}
@@ -182,6 +188,7 @@ class _Merging:
 
         def at_home(placed: Placed) -> Row:
             row = placed.row
+            self._check_ballot(placed)
             self._refuse_unless(placed, "task", row["task"] in self.task_ids)
             self._refuse_unless(placed, "comparison", row["comparison"] in comparisons)
             return {**row, "task": self.task_ids[row["task"]]}
@@ -236,9 +243,22 @@ class _Merging:
                 "the export that holds it, too, or take the row out."
             )
 
-    def _check_choice(self, placed: Placed) -> None:
-        if placed.row["choice"] not in set(Choice):
-            raise ImportRefused(f"{placed.where}: choice is {placed.row['choice']!r}; use one of {', '.join(Choice)}.")
+    def _check_one_of(self, placed: Placed, column: str, known: type[StrEnum]) -> None:
+        if (value := placed.row[column]) not in list(known):
+            raise ImportRefused(f"{placed.where}: {column} is {value!r}; use one of {', '.join(known)}.")
+
+    def _check_vote(self, placed: Placed) -> None:
+        self._check_one_of(placed, "choice", Choice)
+        if not all(isinstance(reason, str) for reason in placed.row["reasons"]):
+            raise ImportRefused(f"{placed.where}: reasons is {placed.row['reasons']!r}; it must be a list of texts.")
+
+    def _check_ballot(self, placed: Placed) -> None:
+        self._check_one_of(placed, "state", BallotState)
+        if placed.row["state"] == BallotState.VOTED:
+            self._check_one_of(placed, "choice", Choice)
+        for reason in placed.row["reasons"]:
+            if reason not in list(Reason):
+                raise ImportRefused(f"{placed.where}: {reason!r} is no reason; use some of {', '.join(Reason)}.")
 
 
 def _whose(row: Any) -> tuple[str, str]:

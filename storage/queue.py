@@ -93,8 +93,9 @@ class DatabaseQueue:
         return True
 
     def failed(self, task: str, why: str) -> None:
+        waiting = sa.and_(_TASK.id == task, _TASK.state == TaskState.WAITING)  # or somebody else has answered it
         with self._deciding() as connection:
-            self._set_task(connection, task, state=TaskState.FAILED, failure=why)
+            connection.execute(sa.update(tables.task).where(waiting).values(state=TaskState.FAILED, failure=why))
 
     def retry(self) -> int:
         change = sa.update(tables.task).where(_TASK.state == TaskState.FAILED)
@@ -117,7 +118,8 @@ class DatabaseQueue:
         self._set_reserved(ballots, state=BallotState.EXPIRED)
 
     def vote(self, ballot: str, annotator: str, judgement: Judgement, change: bool = False) -> Ballot:
-        """See the port. A vote that is changed keeps the seconds of the first choice: reading took those."""
+        """See the port. A vote that is changed keeps the seconds of the first choice, as reading took those; unless it
+        was hasty, when they are those of the second, and so is the flag."""
         said = checked_judgement(judgement)
         with self._deciding() as connection:
             self._expire(connection)
@@ -135,11 +137,14 @@ class DatabaseQueue:
                 "correct_answer": said.correct_answer,
                 "skip_reason": "",
             }
+            first = not voted or found.hasty  # what was chosen without reading is chosen for the first time now
             if not voted:
-                values |= {"closed_at": self._now(), "seconds": said.seconds, "hasty": said.hasty}
+                values |= {"closed_at": self._now()}
+            if first:
+                values |= {"seconds": said.seconds, "hasty": said.hasty}
             # First the vote, which locks its comparison, as an import does: or each might wait for the other.
             if not found.repeats:
-                seconds = found.seconds if voted else said.seconds
+                seconds = said.seconds if first else found.seconds
                 cast_vote(connection, self._vote(found, said, seconds))
             set_ballot(connection, ballot, values)
             return self._own(connection, ballot, annotator)

@@ -43,6 +43,7 @@ class Annotate:
         """On opening the tab and while there is no pair: a pair, if there is one."""
         before = bench.mark
         with bench.lock:
+            bench.visited = True
             self._try(bench, name, request, lambda: None)
             return self._paint(bench, before, request)
 
@@ -50,13 +51,17 @@ class Annotate:
         """On opening the tab: under the name typed elsewhere. Where it is not known yet, `follow` comes soon."""
         if bench.annotator and not self.rights.name(request, name):
             return [gr.skip()] * (_STEP + 1)
+        name = name or bench.typed_elsewhere
         return [name, *self.look(name, bench, request)]
 
     def follow(self, name: str, bench: Bench, request: gr.Request) -> Updates:
-        """The name on the Compare page is known, or changed: whoever waits here for one gets a pair."""
-        if bench.annotator or not _text(name).strip():
-            return [name, *[gr.skip()] * _STEP]
-        return self.greet(name, bench, request)
+        """The name on the Compare page is known, or changed: whoever waits here for one gets a pair. Nobody else does:
+        a pair is kept for whoever gets it."""
+        with bench.lock:
+            bench.typed_elsewhere = _text(name)
+            if bench.annotator or not bench.visited or not _text(name).strip():
+                return [name, *[gr.skip()] * _STEP]
+            return self.greet(name, bench, request)
 
     def rename(self, name: str, bench: Bench, request: gr.Request) -> Updates:
         """Another person sits down here."""
@@ -134,7 +139,7 @@ class Annotate:
             annotator = self.rights.name(request, name)
             if not annotator:
                 raise NotAllowed("Type your name first: everybody judges a pair once.")
-            if annotator != bench.annotator or bench.current is None:
+            if annotator != bench.annotator or bench.on_screen is None:
                 bench.sit_down(self.queue, annotator)
             step()
         except StaleMark:

@@ -22,10 +22,12 @@ REMEMBERED = 20
 
 class Bench:
     """One open page. `current` is being judged, `ahead` comes next and is reserved already, `opened` was closed before
-    and is open again. `mark` names what is on the screen; `saved`: what was just saved, for the person. No dataclass:
-    Gradio would take one apart."""
+    and is open again. `mark` names what is on the screen; `saved`: what was just saved, for the person. `visited`: the
+    tab was opened; `typed_elsewhere`: the name on the Compare page. No dataclass: Gradio would take one apart."""
 
     def __init__(self) -> None:
+        self.visited = False
+        self.typed_elsewhere = ""
         self.annotator = ""
         self.current: Showing | None = None
         self.ahead: Showing | None = None
@@ -77,7 +79,8 @@ class Bench:
         """
         showing = self._shown(mark)
         seconds = time.monotonic() - self._since
-        hasty = self.opened is None and is_hasty(seconds, words_shown(showing))
+        unread = self.opened is None or self.opened.ballot.hasty
+        hasty = unread and is_hasty(seconds, words_shown(showing))
         choice = unswapped(judgement.choice, showing.ballot.swapped)
         judgement = replace(judgement, choice=choice, seconds=seconds, hasty=hasty)
         try:

@@ -76,4 +76,5 @@ def links_html(exports: Exports) -> str:
 
 
 def _link(kind: str, query: str = "") -> str:
-    return f'<a href="export/{escaped(kind)}{query}" download>{escaped(kind.upper())}</a>'
+    # Not `download`: a browser would then say nothing of why there is no file.
+    return f'<a href="export/{escaped(kind)}{query}" target="_blank" rel="noopener">{escaped(kind.upper())}</a>'

@@ -78,9 +78,9 @@ def status_html(states: Mapping[str, State]) -> str:
     return "".join(parts)
 
 
-def head_html(letter: str, label: Label | None) -> str:
-    """The top of a pane; without a label it is a hidden one."""
-    name = escaped(label.name) if label else "hidden until you vote"
+def head_html(letter: str, label: Label | None, hidden: str = "hidden until you vote") -> str:
+    """The top of a pane; without a label it is a hidden one, and says so in the words of `hidden`."""
+    name = escaped(label.name if label else hidden)
     explanation = f"<p>{escaped(label.explanation)}</p>" if label and label.explanation else ""
     return (
         f'<h2><span class="letter">{letter}</span> <span class="{"name" if label else "name hidden-name"}">{name}'

@@ -112,7 +112,8 @@ def _hidden_pane(session: Session, letter: str, name: str) -> Pane:
 
 def _stored(comparison: Comparison, settings: Settings, letter: str, name: str, hidden: bool) -> Pane:
     answer = comparison.answers.get(name)
-    head = render.head_html(letter, None if hidden else settings.label(name))
+    until = "name not shown" if for_annotators(comparison) else "hidden until somebody votes"
+    head = render.head_html(letter, None if hidden else settings.label(name), until)
     if answer is None or answer == Answer(name):
         return Pane(head, '<p class="nothing">No answer was stored.</p>', "")
     return Pane(head, render.answer_html(answer, hidden=hidden), "" if hidden else render.details_html(answer))

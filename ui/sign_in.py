@@ -119,7 +119,7 @@ class Doors:
 
     def _token(self, request: Request, name: str, password: str) -> str:
         """Signs in, unless too much was tried. Raises `NotAllowed`."""
-        key, place = name_key(name[:MOST_NAME]), address(request)
+        key, place = name_key(name)[:MOST_NAME], address(request)
         self.attempts.begin(key, place)
         token = self.people.sign_in(name, password)
         self.attempts.right(key, place)

@@ -60,6 +60,14 @@ def test_with_pseudonyms_two_exports_name_the_same_person_alike(workspace: Path,
     assert (workspace / "pseudonyms.key").stat().st_mode & 0o077 == 0
 
 
+def test_without_a_key_nothing_is_exported_rather_than_names(workspace: Path, tmp_path: Path) -> None:
+    fill(open_history(workspace / DATABASE_FILE))
+    key = workspace / "pseudonyms.key"
+    key.touch()  # the disk was full just then
+    done = run("export", tmp_path / "one.jsonl", "--workspace", workspace, "--anonymous")
+    assert done.exit_code == 1 and "holds no key" in done.output and not (tmp_path / "one.jsonl").exists()
+
+
 @pytest.mark.parametrize(("kind", "names"), [("dpo", "prompt chosen rejected"), ("kto", "prompt completion label")])
 def test_pairs_for_a_training_have_trls_columns(workspace: Path, tmp_path: Path, kind: str, names: str) -> None:
     fill(open_history(workspace / DATABASE_FILE))

@@ -1,5 +1,6 @@
 """Prompts from a file: what is taken, and which line to correct how."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def test_a_prompt_that_stands_there_twice_is_taken_once_and_told(tmp_path: Path)
     read = read_prompts(written(tmp_path, "p.csv", "prompt\nWho?\nWhy?\nWho?\n"))
     assert [prompt.text for prompt in read.prompts] == ["Who?", "Why?"]
     assert read.repeated == ("line 4: the same prompt as line 2, left out",)
+
+
+def test_a_quote_that_is_never_closed_is_told_however_much_follows(tmp_path: Path) -> None:
+    path = written(tmp_path, "p.csv", 'prompt\n"How long?\n' + "Who else is there to ask?\n" * 6000)
+    limit = csv.field_size_limit(131_072)  # Python's own, which an import of votes may have raised
+    try:
+        assert "a quote that is never closed?" in refused(path)
+    finally:
+        csv.field_size_limit(limit)
 
 
 def test_every_wrong_line_is_told_and_nothing_is_taken(tmp_path: Path) -> None:

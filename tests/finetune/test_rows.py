@@ -79,6 +79,10 @@ def test_a_conversation_has_what_a_person_wrote_before_what_won() -> None:
     assert answers == ["5 kg.", I_DO_NOT_KNOW]
 
 
+def test_what_a_person_wrote_beside_a_tie_is_a_conversation_too() -> None:
+    assert [row["messages"][-1]["content"] for row in rows.conversations([corrected("tie")])] == ["5 kg."]
+
+
 def test_rows_are_written_as_json_lines_and_parquet_and_pairs_read_back(tmp_path: Path) -> None:
     made = rows.pairs([votes(compared(f"Question {n}?", "3\u2028kg."), "left") for n in range(40)])
     rows.write_rows(tmp_path / "pairs.jsonl", made)
@@ -92,7 +96,7 @@ def test_files_that_cannot_be_are_refused_in_words(tmp_path: Path) -> None:
     made = rows.pairs([votes(compared(), Choice.LEFT)])
     with pytest.raises(WorkspaceError, match=r"ends in '.csv': rows for a training are written as .jsonl or .parquet"):
         rows.write_rows(tmp_path / "pairs.csv", made)
-    with pytest.raises(WorkspaceError, match="No rows"):
+    with pytest.raises(WorkspaceError, match="No rows.* stay out of training"):
         rows.write_rows(tmp_path / "pairs.jsonl", [])
     (tmp_path / "pairs.jsonl").write_text('{"prompt": "How heavy?"}\n')
     with pytest.raises(WorkspaceError, match="line 1 is no pair .* prompt, chosen, rejected"):

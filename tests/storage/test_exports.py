@@ -268,6 +268,41 @@ def test_what_is_no_export_is_refused_in_words(history: DatabaseHistory, tmp_pat
         import_(history.database, path)
 
 
+def test_a_zip_that_is_damaged_inside_is_refused_in_words(history: DatabaseHistory, tmp_path: Path) -> None:
+    fill(history)
+    path = tmp_path / "all.zip"
+    export(history.database, path, ".jsonl")
+    with zipfile.ZipFile(path) as packed:
+        begin = packed.getinfo("about.json").header_offset + 30 + len("about.json")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:begin] + b"\xff" * 8 + whole[begin + 8 :])
+    with pytest.raises(ImportRefused, match="cannot be unpacked"):
+        import_(history.database, path)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ('"state": "ready"', '"state": "done"', "state is 'done'; use one of waiting, ready, failed"),
+        ('"state": "voted"', '"state": "won"', "state is 'won'; use one of reserved, voted"),
+        ('"choice": "both bad", "skip_reason"', '"choice": "", "skip_reason"', "choice is ''; use one of left, right"),
+        ('"reasons": ["wrong"], "reason"', '"reasons": ["nice"], "reason"', "'nice' is no reason; use some of correct"),
+        ('"reasons": ["wrong", "made up"]', '"reasons": [["wrong"]]', "reasons is .* must be a list of texts"),
+    ],
+)
+def test_what_no_page_could_read_is_not_taken(
+    history: DatabaseHistory, another: NewHistory, tmp_path: Path, right: str, wrong: str, message: str
+) -> None:
+    fill(history)
+    path = tmp_path / "one.jsonl"
+    export(history.database, path)
+    text = path.read_text()
+    assert right in text
+    path.write_text(text.replace(right, wrong, 1))
+    with pytest.raises(ImportRefused, match=message):
+        import_(another().database, path)
+
+
 def test_an_export_replaces_its_like_and_nothing_else(history: DatabaseHistory, tmp_path: Path) -> None:
     fill(history)
     (tmp_path / "mine").mkdir()

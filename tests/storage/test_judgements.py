@@ -98,6 +98,17 @@ def test_the_queues_prompt_says_what_a_question_is_about(history: DatabaseHistor
     assert (*about, found.wordings[found.wording[0]]) == ("trained", "lamps", "guide.pdf", "held out")
 
 
+def test_a_repeat_that_is_judged_anew_counts_anew(history: DatabaseHistory, source: DatabaseJudgements) -> None:
+    comparison = saved(history)
+    history.cast(vote_on(comparison, ballot=ballot(history, comparison)))
+    again = ballot(history, comparison, id="b2", repeats="b1", choice="right")
+    assert source.judgements().repeats.same.tolist() == [False]
+    with history.engine.begin() as connection:
+        changed = sa.update(tables.ballot).where(tables.ballot.c.id == again)
+        connection.execute(changed.values(choice="left"))
+    assert source.judgements().repeats.same.tolist() == [True]
+
+
 @pytest.mark.parametrize(("blind", "plain"), [(True, None), (True, True)])
 def test_citations_that_were_not_shown_do_not_count(
     history: DatabaseHistory, source: DatabaseJudgements, blind: bool, plain: bool | None

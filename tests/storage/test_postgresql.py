@@ -10,12 +10,15 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
+from arena.annotation import QueuedPrompt, Source
 from arena.comparison import Choice
 from arena.errors import StorageError
-from storage import chosen, engine, migrate, open_history
+from storage import DatabaseQueue, chosen, engine, migrate, open_database, open_history, tables
 from storage.exports import export, import_
 from storage.place import Server, place_of
+from storage.queue import LOCK
 from tests.servers import PASSWORD, QUOTED
+from tests.storage.contents import prompt
 from tests.storage.examples import pair, vote_on
 
 NewDatabase = Callable[[], str]
@@ -197,3 +200,20 @@ def test_votes_cast_during_an_import_wait_for_it_and_are_kept(server: str, tmp_p
         assert len(list(cast)) == 40
     assert merged.added["vote"] == 20 and len(here.votes(compared.id)) == len(here.vote_history(compared.id)) == 60
     here.database.close()
+
+
+def test_an_import_waits_for_who_fills_the_queue_and_doubles_no_prompt(server: str, tmp_path: Path) -> None:
+    there, here = open_database(tmp_path / "there.sqlite"), open_database(server)
+    prompts, pairs = [QueuedPrompt("Why?", Source.IMPORTED)], [("fine-tuned", "rag")]
+    DatabaseQueue(there).add(prompts, pairs)
+    export(there, tmp_path / "there.jsonl")
+    with ThreadPoolExecutor(1) as pool:
+        with here.writing() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+            connection.execute(sa.insert(tables.prompt), prompt("here", text="Why?"))
+            merging = pool.submit(import_, here, tmp_path / "there.jsonl")
+            with pytest.raises(TimeoutError):
+                merging.result(0.3)
+        merged = merging.result(20)
+    assert (merged.kept["prompt"], merged.added["task"]) == (1, 1)
+    here.close()

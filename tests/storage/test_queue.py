@@ -96,6 +96,14 @@ def test_of_two_that_answer_the_same_task_the_first_counts(queue: DatabaseQueue,
     assert history.get(late.id) is None
 
 
+def test_a_failure_that_comes_late_takes_no_pair_from_annotators(queue: DatabaseQueue) -> None:
+    queue.add([QueuedPrompt("Why?", Source.IMPORTED)], [PAIR])
+    waiting = queue.next_task()
+    assert waiting is not None and queue.answered(waiting[0].id, pair("Why?"))
+    queue.failed(waiting[0].id, "rag: out of memory")  # another server, slower, on the same database
+    assert queue.status().failed == 0 and queue.claim("Ann") is not None
+
+
 def test_a_vote_is_a_vote_like_any_other_with_what_was_said(queue: DatabaseQueue, history: DatabaseHistory) -> None:
     fill(queue, 1)
     showing = shown(queue)
@@ -256,6 +264,8 @@ def test_a_repeat_judged_otherwise_is_seen_as_that_and_changes_no_vote(
     assert queue.past("Ann")[0].ballot.correct_answer == "kept here"
     (work,) = queue.status().people
     assert (work.repeats, work.same) == (1, 0)
+    with pytest.raises(VoteRefused, match="the limit is 1,000"):
+        queue.vote(repeat.ballot.id, "Ann", said(reason="x" * 1001), change=True)
 
 
 def test_repeats_can_be_switched_off(history: DatabaseHistory, clock: Clock) -> None:

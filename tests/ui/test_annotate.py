@@ -253,6 +253,23 @@ def test_undo_goes_back_step_by_step_and_keep_returns(queue: DatabaseQueue) -> N
     assert page.question == here and page.saved == "Left as it was."
 
 
+def test_after_the_last_pair_a_vote_can_still_be_changed(queue: DatabaseQueue) -> None:
+    fill(queue, 2)
+    page = Page(queue)
+    first = page.question
+    page.press(Choice.LEFT)
+    page.press(Choice.LEFT)
+    assert "judged all 2" in page.empty
+    page.undo()
+    page.press(Choice.TIE)
+    assert "Saved: a tie" in page.saved and page.notice == "" and "judged all 2" in page.empty
+    page.undo()
+    page.undo()
+    assert page.question == first
+    page.press(Choice.BOTH_BAD)
+    assert sorted(votes(page)) == ["both bad", "tie"] and page.looks_again
+
+
 def test_a_skipped_pair_can_still_be_judged_and_a_judged_one_not_skipped(queue: DatabaseQueue) -> None:
     fill(queue, 2)
     page = Page(queue)
@@ -297,6 +314,13 @@ def test_a_vote_faster_than_skimming_is_flagged_and_says_so(
     slow, quick = queue.past("Ann")
     assert (quick.ballot.hasty, quick.ballot.seconds) == (True, 0.5)
     assert (slow.ballot.hasty, slow.ballot.seconds) == (False, 30.0)
+    for seconds, hasty in ((0.4, True), (20.0, False), (0.3, False)):  # it was a slip; the last time it is known
+        page.undo()
+        page.undo()
+        now[0] += seconds
+        page.press(Choice.RIGHT)
+        assert queue.past("Ann")[1].ballot.hasty is hasty
+    assert queue.past("Ann")[1].ballot.seconds == 20.0
 
 
 def test_nothing_is_acknowledged_that_the_database_refused_and_the_pair_stays(
@@ -369,6 +393,17 @@ def test_a_page_opened_before_its_name_is_known_gets_a_pair_once_it_is(queue: Da
     late = page.handlers.greet("", page.bench, REQUEST)  # asked before, handled after
     assert all(value == gr.skip() for value in late)
     assert page.bench.annotator == "Ann" and page.bench.notice == ""
+
+
+def test_who_only_compares_keeps_no_pair_from_others(queue: DatabaseQueue) -> None:
+    fill(queue, 2)
+    rights = Rights(lambda request: Person(role=Role.ANNOTATOR))
+    handlers, bench = Annotate(queue, rights, Limits(rights)), Bench()
+    handlers.follow("guest-1f2e", bench, REQUEST)
+    handlers.prepare(bench, REQUEST)
+    assert queue.status().reserved == 0
+    shown = handlers.greet("", bench, REQUEST)  # the tab, opened before the browser knew the name
+    assert shown[0] == "guest-1f2e" and "Question" in shown[5] and queue.status().reserved == 1
 
 
 def test_each_page_has_a_bench_of_its_own() -> None:

@@ -1,5 +1,8 @@
 """The History page's handlers."""
 
+from dataclasses import replace
+
+from arena.annotation import TASK
 from arena.comparison import Choice
 from arena.errors import StorageError
 from arena.people import Role
@@ -70,3 +73,13 @@ def test_who_may_nothing_opens_nothing() -> None:
     page.rights = everybody_is(None, signs_in=True)
     notice, *rest = opened(page).open(page.history.recent()[0].id, REQUEST)
     assert "sign in" in notice and rest == [""] * 8
+
+
+def test_a_pair_for_annotators_promises_no_name_for_a_vote() -> None:
+    page = Page()
+    page.ask(blind=True)
+    asked = page.history.recent()[0]
+    page.history.save(replace(asked, id="queued", versions={TASK: "t1"}))
+    for compared, told in ((asked.id, "hidden until somebody votes"), ("queued", "name not shown")):
+        shown = "".join(opened(page).open(compared, REQUEST))
+        assert shown.count(told) == 2 and "until you vote" not in shown

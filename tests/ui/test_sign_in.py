@@ -87,6 +87,12 @@ def test_a_wrong_password_is_told_and_the_name_is_kept(house: House) -> None:
     assert "value='Ada'" in house.sign_in("Ada", OTHER).text
 
 
+def test_however_a_name_is_padded_it_is_one_name_to_guess_at(house: House) -> None:
+    for spaces in (0, 99, 98):  # the same person to the database
+        assert house.sign_in(" " * spaces + "Ada", "wrong wrong wrong").status_code == 401
+    assert "Too many wrong attempts" in house.sign_in(" " * 200 + "Ada", "wrong wrong wrong").text
+
+
 def test_who_guesses_waits_and_so_does_the_right_password_meanwhile(house: House) -> None:
     for _ in range(3):
         assert "do not belong" in house.sign_in("Ada", OTHER).text
