@@ -16,9 +16,10 @@ WORK = 20_000_000
 
 
 def bootstrap(values: Floats, prompts: Codes, annotators: Codes, seed: int = 0) -> Rate | None:
-    """The mean of `values` (n) with the 2.5 and 97.5 % points of its replicates. None below two prompts: there is
-    nothing to draw from."""
-    if not len(values) or len(np.unique(prompts)) < 2:
+    """The mean of `values` (n) with the 2.5 and 97.5 % points of its replicates. None below two prompts, where
+    there is nothing to draw from, and where all values are alike: every replicate would say the same, as if nothing
+    were in doubt."""
+    if len(np.unique(values)) < 2 or len(np.unique(prompts)) < 2:
         return None
     low, high = np.quantile(resampled(values, prompts, annotators, seed), [0.025, 0.975])
     return Rate(float(values.mean()), float(low), float(high), len(values))

@@ -75,7 +75,7 @@ def sure_html(report: Report, name: Namer) -> str:
     first, second, total = name(report.first), name(report.second), report.total
     rows = [
         Row("by prompt and person", total.rate, counted(total.decided, "vote"), strong=True),
-        Row("bootstrap (cautious)", report.bootstrap, counted(total.decided, "vote"), "wants two prompts"),
+        Row("bootstrap (cautious)", report.bootstrap, counted(total.decided, "vote"), "wants two prompts and votes for either side"),
         Row("as if independent", report.wilson, counted(total.decided, "vote")),
     ]
     p = report.sign_test

@@ -26,6 +26,12 @@ def test_looking_again_and_again_fools_the_interval_but_not_the_rule() -> None:
     assert ruled <= 0.1 < alone
 
 
+def test_where_all_votes_are_alike_the_bootstrap_claims_nothing() -> None:
+    prompts, people = np.arange(12) % 6, np.arange(12) % 3
+    assert bootstrap(np.ones(12), prompts, people) is None
+    assert bootstrap(np.arange(12) % 2.0, prompts, people) is not None
+
+
 def test_the_bootstrap_is_cautious() -> None:
     generator = np.random.default_rng(4)
     centre = middle(0.6, 1.04)
