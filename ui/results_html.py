@@ -73,9 +73,10 @@ def sure_html(report: Report, name: Namer) -> str:
     if report.total is None:
         return ""
     first, second, total = name(report.first), name(report.second), report.total
+    wanting = "wants two prompts and votes for either side"
     rows = [
         Row("by prompt and person", total.rate, counted(total.decided, "vote"), strong=True),
-        Row("bootstrap (cautious)", report.bootstrap, counted(total.decided, "vote"), "wants two prompts and votes for either side"),
+        Row("bootstrap (cautious)", report.bootstrap, counted(total.decided, "vote"), wanting),
         Row("as if independent", report.wilson, counted(total.decided, "vote")),
     ]
     p = report.sign_test
