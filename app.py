@@ -1,6 +1,7 @@
 """The entry point: the command line. No arguments: serve. What is served is built in wiring.py."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -14,6 +15,7 @@ import commands.people
 import commands.queue
 import commands.votes
 from arena.answer import Answer
+from arena.errors import StorageError
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
 from arena.workspace import create_workspace, open_workspace
@@ -65,7 +67,8 @@ def run_server(path: Path, host: str, port: int) -> None:
                 "database": State("ready" if stored == "ready" else "failed", stored),
             }
             if stored == "ready":
-                states["votes"] = State("ready", str((keeper or history).kept()))
+                with suppress(StorageError):  # said above, the next time that somebody asks
+                    states["votes"] = State("ready", str((keeper or history).kept()))
             return states
 
         settings = ui.Settings(

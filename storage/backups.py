@@ -110,7 +110,8 @@ class Backups:
         return target
 
     def restore(self, source: Path) -> Path | None:
-        """Put a backup in the database's place, and return where what was there is kept (None: nothing was).
+        """Put a backup in the database's place, and return where what was there is kept (None: nothing was). Everybody
+        signs in anew: a sign-in that has ended since must not come back.
 
         Raises:
             StorageError: no backup, not in order, of a newer version, or the database is in use.
@@ -127,6 +128,8 @@ class Backups:
             ready = Path(folder) / "restored.sqlite"
             shutil.copyfile(source, ready)
             upgrade(SqliteFile(ready))  # one from an older version; a newer one is refused here
+            with closing(sqlite3.connect(ready)) as connection, connection:
+                connection.execute("DELETE FROM sign_in")
             kept = self._put_aside()
             if self.place.path.is_file():
                 _copy(ready, self.place.path)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from arena.errors import StorageError
-from storage import DatabaseHistory, open_history
+from arena.people import NOBODY, Role
+from storage import DatabaseHistory, DatabasePeople, open_history
 from storage.backups import Backups, Schedule, Settings, in_use, snapshot
-from tests.storage.examples import pair, vote_on
+from tests.storage.examples import CHEAP, PASSWORD, pair, vote_on
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,6 +97,18 @@ def test_restoring_puts_the_backup_back_and_keeps_what_was_there(history: Databa
     assert kept is not None and questions(kept) == ["second", "first"]
     backups.restore(kept)
     assert questions(history.path) == ["second", "first"]
+
+
+def test_a_sign_in_that_has_ended_does_not_come_back_with_a_backup(history: DatabaseHistory, backups: Backups) -> None:
+    people = DatabasePeople(history.database, cost=CHEAP)
+    people.add("Ann", PASSWORD, Role.ADMIN)
+    token = people.sign_in("Ann", PASSWORD)
+    made = backups.make()
+    people.sign_out(token)
+    backups.restore(made)
+    restored = DatabasePeople(open_history(history.path).database, cost=CHEAP)
+    assert restored.signed_in(token) == NOBODY
+    assert restored.signed_in(restored.sign_in("Ann", PASSWORD)).name == "Ann"
 
 
 def test_what_was_put_aside_is_not_dropped_by_new_backups(history: DatabaseHistory, backups: Backups) -> None:
