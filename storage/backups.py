@@ -95,7 +95,7 @@ class Backups:
         with told(self.place):
             if not self.place.path.is_file():
                 raise StorageError(f"There is no database at {self.place} to back up.")
-            self.folder.mkdir(exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             target = self.folder / f"arena-{_now()}{why}.sqlite"
             half = target.with_name(target.name + HALF)
             try:

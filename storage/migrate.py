@@ -58,7 +58,7 @@ def _upgrade_file(file: SqliteFile) -> None:
     lock = path.with_name(path.name + ".lock")
     try:
         with FileLock(lock, timeout=LOCK_SECONDS):
-            path.touch()  # an empty file is an empty database
+            path.touch(mode=0o600)  # an empty file is an empty database; passwords' hashes are nobody else's to read
             if (found := revision(file)) != HEAD:
                 _refuse_strangers(file, found)
                 _run(file)

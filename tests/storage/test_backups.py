@@ -99,6 +99,13 @@ def test_restoring_puts_the_backup_back_and_keeps_what_was_there(history: Databa
     assert questions(history.path) == ["second", "first"]
 
 
+def test_no_other_user_of_the_machine_reads_a_new_database_or_a_backup(tmp_path: Path) -> None:
+    made = open_history(tmp_path / "new.sqlite")
+    made.save(pair())
+    backup = Backups(made.database.place, tmp_path, Settings()).make()
+    assert [path.stat().st_mode & 0o077 for path in (made.path, backup.parent)] == [0, 0]
+
+
 def test_a_sign_in_that_has_ended_does_not_come_back_with_a_backup(history: DatabaseHistory, backups: Backups) -> None:
     people = DatabasePeople(history.database, cost=CHEAP)
     people.add("Ann", PASSWORD, Role.ADMIN)
