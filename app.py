@@ -13,6 +13,7 @@ import typer
 import commands.backups
 import commands.people
 import commands.queue
+import commands.results
 import commands.votes
 from arena.answer import Answer
 from arena.errors import StorageError
@@ -21,13 +22,13 @@ from arena.runner import answer_all
 from arena.workspace import create_workspace, open_workspace
 from commands.keeping import kept_safe
 from commands.people import gate
-from commands.results import register, standings_of
+from commands.results import standings_of
 from commands.shared import WORKSPACE, database, said
 from commands.votes import Exporter
 from wiring import Parts, code_version
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
-for group in (commands.backups, commands.people, commands.queue, commands.votes):
+for group in (commands.backups, commands.people, commands.queue, commands.results, commands.votes):
     group.add_to(cli)
 
 
@@ -169,8 +170,6 @@ def new(path: Path) -> None:
     """Lay out an empty workspace and say what to put where."""
     said(lambda: typer.echo(create_workspace(path)))
 
-
-register(cli, database, said)
 
 if __name__ == "__main__":
     cli()

@@ -30,12 +30,12 @@ Report = Callable[[str], None]
 
 def code_version() -> str:
     """The commit, read from .git without running git; "unknown" in an unpacked archive."""
-    head = Path(__file__).parent / ".git" / "HEAD"
+    git = Path(__file__).parent / ".git"
     try:
-        reference = head.read_text().strip()
+        reference = (git / "HEAD").read_text().strip()
         if not reference.startswith("ref: "):
             return reference[:12]
-        return (Path(__file__).parent / ".git" / reference.removeprefix("ref: ")).read_text().strip()[:12]
+        return (git / reference.removeprefix("ref: ")).read_text().strip()[:12]
     except OSError:
         return "unknown"
 

@@ -13,8 +13,8 @@ from arena.errors import ArenaError
 from arena.judgements import Filters, Judgements, JudgementSource
 from arena.standings import Report
 from arena.workspace import open_workspace
+from commands.shared import WORKSPACE, database, said
 
-WORKSPACE = typer.Option(Path("demo"), "--workspace", help="The workspace folder.")
 KEPT = 32
 """Views kept; each is some kilobytes."""
 
@@ -66,45 +66,43 @@ def standings_of(history: Any) -> LazyStandings:
     return LazyStandings(DatabaseJudgements(history.database))
 
 
-def register(cli: typer.Typer, database: Callable[[Any], Any], said: Callable[[Callable[[], None]], None]) -> None:
-    """Add the command. `database` opens a workspace's history, `said` shows errors meant for people."""
+def add_to(cli: typer.Typer) -> None:
+    cli.command()(results)
 
-    @cli.command()
-    def results(
-        workspace: Path = WORKSPACE,
-        pair: str = typer.Option(
-            "", help="Two contestants, like rag,fine-tuned; the pair with most votes if not given."
-        ),
-        votes: str = typer.Option("blind", help="blind, open (names shown) or all."),
-        kind: str = typer.Option("", "--class", help="A class of question: trained, documents only, unanswerable."),
-        topic: str = typer.Option("", help="A topic."),
-        document: str = typer.Option("", help="A document."),
-        wording: str = typer.Option("", help="trained or held out."),
-        versions: str = typer.Option("", help="Versions' short names, separated by commas."),
-        since: str = typer.Option("", help="First day that counts, like 2026-05-01."),
-        until: str = typer.Option("", help="Last day that counts."),
-        without_hasty: bool = typer.Option(False, "--without-hasty", help="Leave hasty votes out."),
-        json_: bool = typer.Option(False, "--json", help="Print one JSON object."),
-    ) -> None:
-        """Print what the votes say: who is ahead, how sure that is, and the tables."""
-        from ui.results_terminal import print_results
 
-        def action() -> None:
-            filters = Filters(
-                pair=_split(pair),
-                votes=votes,
-                kind=kind,
-                topic=topic,
-                document=document,
-                wording=wording,
-                versions=_split(versions),
-                since=since,
-                until=until,
-                hasty=not without_hasty,
-            )
-            print_results(standings_of(database(open_workspace(workspace))), filters, json_)
+def results(
+    workspace: Path = WORKSPACE,
+    pair: str = typer.Option("", help="Two contestants, like rag,fine-tuned; the pair with most votes if not given."),
+    votes: str = typer.Option("blind", help="blind, open (names shown) or all."),
+    kind: str = typer.Option("", "--class", help="A class of question: trained, documents only, unanswerable."),
+    topic: str = typer.Option("", help="A topic."),
+    document: str = typer.Option("", help="A document."),
+    wording: str = typer.Option("", help="trained or held out."),
+    versions: str = typer.Option("", help="Versions' short names, separated by commas."),
+    since: str = typer.Option("", help="First day that counts, like 2026-05-01."),
+    until: str = typer.Option("", help="Last day that counts."),
+    without_hasty: bool = typer.Option(False, "--without-hasty", help="Leave hasty votes out."),
+    json_: bool = typer.Option(False, "--json", help="Print one JSON object."),
+) -> None:
+    """Print what the votes say: who is ahead, how sure that is, and the tables."""
+    from ui.results_terminal import print_results
 
-        said(action)
+    def action() -> None:
+        filters = Filters(
+            pair=_split(pair),
+            votes=votes,
+            kind=kind,
+            topic=topic,
+            document=document,
+            wording=wording,
+            versions=_split(versions),
+            since=since,
+            until=until,
+            hasty=not without_hasty,
+        )
+        print_results(standings_of(database(open_workspace(workspace))), filters, json_)
+
+    said(action)
 
 
 def _split(text: str) -> tuple[str, ...]:

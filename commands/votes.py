@@ -113,7 +113,7 @@ def add_to(cli: typer.Typer) -> None:
 
 def export(target: Path = TARGET, workspace: Path = WORKSPACE, kind: str = FORMAT, anonymous: bool = ANONYMOUS) -> None:
     """Write everything that was asked, answered and voted, so that `import` can read it: nothing is left out but
-    passwords. --format dpo, kto or sft: what people preferred, in the columns that TRL's trainers take."""
+    accounts. --format dpo, kto or sft: what people preferred, in the columns that TRL's trainers take."""
 
     def action() -> None:
         opened = open_workspace(workspace)

@@ -6,7 +6,7 @@ Does not rank anything (`retrieve.py`), does not parse or embed (`build.py`) and
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -256,7 +256,9 @@ class _Opening:
             embedder=self.embedder,
             settings=self.settings,
             chunks=chunks,
-            vectors=self._vectors(manifest, len(chunks), lambda: numpy.concatenate([none, *_rows(held)])),
+            vectors=self._vectors(
+                manifest, len(chunks), lambda: numpy.concatenate([none, *(part.vectors for _, part in held)])
+            ),
             sentence_vectors=sentence_vectors,
             report=report,
             documents=self.documents,
@@ -286,10 +288,6 @@ def counted(changes: Mapping[str, str]) -> str:
     """The changes in words: "documents changed: 2 new, 1 deleted"."""
     numbers = Counter(changes.values())
     return "documents changed: " + ", ".join(f"{number} {change}" for change, number in sorted(numbers.items()))
-
-
-def _rows(held: Sequence[tuple[str, Part]]) -> Iterator[numpy.ndarray]:
-    return (part.vectors for _, part in held)
 
 
 def _kept(vectors: faiss.Index | Elsewhere, wanted: numpy.ndarray) -> faiss.Index | Elsewhere:

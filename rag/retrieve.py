@@ -108,8 +108,9 @@ def ranked(index: Index, question: str, where: Filter | None = None) -> Ranked:
         return Ranked((), (), numpy.zeros(0), numpy.zeros(0))
     query = index.embedder.encode([question])
     fused, words = passage_scores(index, question, query, within)
-    passages = _downwards(fused)[: settings.passages]
-    near = _sentences_near(index, query[0], fused)
+    order = _downwards(fused)
+    passages = order[: settings.passages]
+    near = _sentences_near(index, query[0], order[:PASSAGES_OF_MANY])
     if within is not None:
         near = numpy.where(within[index.parents], near, -numpy.inf)
     scores = sentence_scores(index, question, near, words)
@@ -118,14 +119,12 @@ def ranked(index: Index, question: str, where: Filter | None = None) -> Ranked:
     return Ranked(tuple(passages), tuple(place for place in _downwards(scores) if allowed[place]), scores, near)
 
 
-def _sentences_near(index: Index, query: numpy.ndarray, fused: numpy.ndarray) -> numpy.ndarray:
-    """Per sentence its nearness to the question: of very many those of the best passages, and -inf of the rest."""
+def _sentences_near(index: Index, query: numpy.ndarray, passages: Sequence[int]) -> numpy.ndarray:
+    """Per sentence its nearness to the question: of very many those of these passages, and -inf of the rest."""
     if len(index.sentences) <= SENTENCES_AT_ONCE:
         return numpy.asarray(index.sentence_vectors @ query)
     near = numpy.full(len(index.sentences), -numpy.inf, dtype=numpy.float32)
-    best = numpy.zeros(len(index.chunks), dtype=bool)
-    best[_downwards(fused)[:PASSAGES_OF_MANY]] = True
-    places = numpy.flatnonzero(best[index.parents])
+    places = numpy.flatnonzero(numpy.isin(index.parents, passages))
     near[places] = index.sentence_vectors[places] @ query
     return near
 

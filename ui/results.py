@@ -5,7 +5,7 @@ Does not cover: what the votes say (`arena.standings.Standings` is handed in), h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import gradio as gr
 
@@ -14,15 +14,16 @@ from arena.judgements import Filters
 from arena.people import Role
 from arena.standings import Options, Report, Standings
 from ui import render
+from ui.compare import HIDDEN
 from ui.markdown import escaped
 from ui.results_html import figures_html, headline_html
 from ui.results_words import LONGEST, VOTES, filters_from, link, unreadable_days
+from ui.rights import Rights
 from ui.settings import Settings
 
 ALL = ""
 COUNT = 14
 """Outputs of the page: headline, figures, link, eleven filters."""
-HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
 # The address follows the filters, so that it can be copied from there as well.
 FOLLOW = """() => {
@@ -34,19 +35,6 @@ FOLLOW = """() => {
   new URLSearchParams(link.getAttribute('href')).forEach((value, part) => address.searchParams.set(part, value));
   window.history.replaceState(null, '', address);
 }"""
-
-
-class Rights(Protocol):
-    """What the page asks of whoever keeps the rights. `results` is what it takes to read results."""
-
-    @property
-    def results(self) -> Role: ...
-
-    def require(self, request: Any, role: Role) -> Any:
-        """Raises `NotAllowed`."""
-        ...
-
-    def may(self, request: Any, role: Role) -> bool: ...
 
 
 @dataclass(frozen=True)
