@@ -1,7 +1,7 @@
 """The RAG contestant: the chain's stream told as events. Does not time anything; the runner does."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -81,10 +81,11 @@ class RagContestant:
         """Working, Retrieved, Note*, Token*, Finished."""
         yield Working("searching the documents")
         self._forget_deleted()
-        given = {"question": question.text, "history": question.history}
+        streams: list[Any] = []
+        given = {"question": question.text, "history": question.history, "streams": streams}
         usage = {"input_tokens": 0, "output_tokens": 0}
         reason: StopReason = "end"
-        with closing(_closeable(self._chain.stream(given))) as stream:
+        with closing(_closeable(self._chain.stream(given))) as stream, _closed(streams):
             for part in stream:
                 if stop.is_set():
                     yield Finished(usage["input_tokens"], usage["output_tokens"], "stopped")
@@ -159,6 +160,16 @@ def _passage(document: Document, shown: bool) -> Passage:
     held = document.metadata
     used = tuple(sentence["text"] for sentence in held["sentences"]) if shown else ()
     return Passage(held["document"], held["location"], document.page_content, float(held["score"]), used)
+
+
+@contextmanager
+def _closed(streams: Sequence[Any]) -> Iterator[None]:
+    """In the end the model's streams are closed, whoever still holds them."""
+    try:
+        yield
+    finally:
+        for stream in streams:
+            stream.close()
 
 
 def _closeable(stream: Iterator[dict[str, Any]]) -> Any:
