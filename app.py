@@ -11,6 +11,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import typer
 
 import commands.backups
+import commands.follow_ups
 import commands.people
 import commands.queue
 import commands.results
@@ -28,7 +29,14 @@ from commands.votes import Exporter
 from wiring import Parts, code_version
 
 cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exceptions_enable=False)
-for group in (commands.backups, commands.people, commands.queue, commands.results, commands.votes):
+for group in (
+    commands.backups,
+    commands.follow_ups,
+    commands.people,
+    commands.queue,
+    commands.results,
+    commands.votes,
+):
     group.add_to(cli)
 
 
@@ -58,6 +66,7 @@ def run_server(path: Path, host: str, port: int) -> None:
 
     generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
     judge = " The reader adapter judges which sentences it reads." if parts.rag_settings.judge != "none" else ""
+    trained = " Its search was trained on this workspace's questions." if parts.retriever_trained else ""
     with kept_safe(workspace, history) as keeper:
 
         def status() -> dict[str, State]:
@@ -77,7 +86,7 @@ def run_server(path: Path, host: str, port: int) -> None:
             example_prompts=workspace.examples,
             status=status,
             code_version=code_version(),
-            generator=f"RAG answers are written by {generator}.{judge}",
+            generator=f"RAG answers are written by {generator}.{judge}{trained}",
             upload_megabytes=parts.rag_settings.max_file_megabytes,
             keeper=keeper,
             prompts_per_minute=entrance.settings.prompts_per_minute,

@@ -55,9 +55,10 @@ class Parts:
 
     def __post_init__(self) -> None:
         # Read here, not in the loading thread: a wrong value is said at once. Imports nothing heavy.
-        from rag.settings import Settings
+        from rag.settings import Settings, query_adapter
 
         self.rag_settings = settings_from(Settings, "rag", self.workspace.table("rag"))
+        self.retriever_trained = query_adapter(self.workspace.path, self.rag_settings) is not None
         self.hybrid_settings = settings_from(VerifiedSettings, "hybrid", self.workspace.table("hybrid"))
         self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1)
         self.worker = Worker("inference")
@@ -161,12 +162,12 @@ class Parts:
     def _index(self, report: Report) -> Any:
         follow(self.engine, report)  # one after the other: two torch jobs at once slow each other
         report("opening the document index…")
-        from rag.embedder import open_embedder
+        from rag.embedder import workspace_embedder
         from rag.index import open_or_build
 
         named = self.workspace.settings.get("embedder")
-        adapted = self.rag_settings.embedder_adapter != "none"
-        embedder = open_embedder(Path(named) if named else None, self.worker, adapted)
+        folder = Path(named) if named else None
+        embedder = workspace_embedder(self.workspace.path, folder, self.rag_settings, self.worker)
         with self.device.background():
             opened = open_or_build(
                 self.workspace.path,
@@ -202,7 +203,22 @@ class Parts:
         model, identity = self._chat_model(self.rag_settings.generator, report)
         judge = self._judge(report)
         follow(self.index, report)
-        return RagContestant(self.index.value(), model, identity, LOCAL, judge=judge, newest=self.index.value)
+        return RagContestant(
+            self.index.value(),
+            model,
+            identity,
+            LOCAL,
+            judge=judge,
+            newest=self.index.value,
+            rewriter=self._rewrites(report),
+        )
+
+    def rewriter(self, report: Report) -> Any:
+        """The model that makes questions stand alone: the untouched one, as adapters were taught other things."""
+        return self._chat_model("base", report)[0]
+
+    def _rewrites(self, report: Report) -> Any:
+        return self.rewriter(report) if self.rag_settings.follow_ups == "rewrite" else None
 
     @property
     def _hybrid(self) -> Path:
@@ -219,7 +235,9 @@ class Parts:
         follow(self.index, report)
         settings = replace(self.rag_settings, judged_below=self.hybrid_settings.judged_below)
         index = replace(self.index.value(), settings=settings)
-        documents = RagContestant(index, model, identity, LOCAL, judge=judge, newest=self.index.value)
+        documents = RagContestant(
+            index, model, identity, LOCAL, judge=judge, newest=self.index.value, rewriter=self._rewrites(report)
+        )
         return Verified("hybrid", memory, documents, self.hybrid_settings)
 
     def _trained_hybrid(self, report: Report) -> Contestant:
@@ -230,7 +248,9 @@ class Parts:
         follow(self.index, report)
         settings = replace(self.rag_settings, generator="reader", judge="none")
         opened = replace(self.index.value(), settings=settings)
-        return RagContestant(opened, model, identity, LOCAL, name="hybrid", newest=self.index.value)
+        return RagContestant(
+            opened, model, identity, LOCAL, name="hybrid", newest=self.index.value, rewriter=self._rewrites(report)
+        )
 
     def _judge(self, report: Report) -> Any:
         """Who judges the sentences that RAG found; None when the workspace wants nobody."""
@@ -241,7 +261,8 @@ class Parts:
             return None
         self._chat_model(name, report)  # raises when the adapter is missing or foreign
         adapter = self._adapters()[name]
-        own = workspace_calibration(self.workspace.path, adapter)
+        follow(self.index, report)
+        own = workspace_calibration(self.workspace.path, adapter, self.index.value().embedder.query_identity)
         return LocalJudge(self.engine.value(), name, own or load_calibration(adapter))
 
 

@@ -1,9 +1,8 @@
-"""`python -m finetune`: `train`, `seeds`, `hybrid`, `from-votes` (of a WORKSPACE), `reader` and `weigh`. What is not a
-training run is in commands.py, how a run is made in making.py."""
+"""`python -m finetune`: `train`, `seeds`, `hybrid`, `from-votes` (of a WORKSPACE) and `reader`. What RAG finds and
+judges with is in retrieval_commands.py, what is not a training run in commands.py, how a run is made in making.py."""
 
-import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ import typer
 
 from arena.errors import ArenaError, Stopped
 from arena.prompts import PROMPT_VERSION
-from finetune import commands, wiring
+from finetune import commands, retrieval_commands, wiring
 from finetune.commands import PREVIEW, WORKSPACE
-from finetune.making import Figures, closed_book, digest, in_turn, make, reader_figures, say, shown, write_beside
+from finetune.making import READER, READER_ROOM, Figures, closed_book, digest, in_turn, make, reader_figures, say, shown
 from finetune.settings import Flags, chosen, training_options
 
 app = typer.Typer(
@@ -24,10 +23,7 @@ app = typer.Typer(
     help="From documents to adapters. A training that was killed goes on where it was: run it again.",
 )
 commands.add_to(app)
-READER_ROOM = Path(__file__).parent
-READER = READER_ROOM / "adapters" / "reader"
-CALIBRATED = 2
-"""Wordings of each fact that a workspace's calibration is fitted on."""
+retrieval_commands.add_to(app)
 HELD_OUT_LOSS = 12
 """How many held-out records the loss is taken on while training; the figures afterwards use all, those of the judge
 every other one (the rest fit its calibration)."""
@@ -106,90 +102,6 @@ def reader(
     held = reader_steps(held_out[:HELD_OUT_LOSS], tokenizer, 1, 7, wiring.alike(held_out, say))
     began = target if onward else None
     make(target, work, base, training, held, settings, every, purpose, data, figures, began)
-
-
-@app.command()
-def embedder(
-    epochs: int = typer.Option(1, min=1, help="How often every wording of a question is shown."),
-    learning_rate: float = typer.Option(7e-4, help="At its highest, after the warm-up."),
-    seed: int = typer.Option(42, help="Decides the order of the pairs."),
-) -> None:
-    """Train the adapter of RAG's embedder on the reader's practice records: how people ask, and what answers.
-
-    The index of a workspace is built anew at the next start. Train the reader after it: its practice is what a search
-    brings."""
-    from finetune.card import embedder_card
-    from finetune.embedder import EmbedderSettings, brought, load_embedder, train_embedder, write_embedder
-    from finetune.reader import RECORDS, load_records, split
-
-    settings = EmbedderSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
-    records, held_out = split(load_records())
-    base, name, target = wiring.embedder()
-    before = brought(load_embedder(base), held_out)
-    model, result = train_embedder(base, records, READER_ROOM / "runs" / "embedder", settings, say)
-    after = brought(model, held_out)
-    figures = {f"held-out records, {kind}, before": value for kind, value in before.items()}
-    figures |= {f"held-out records, {kind}": value for kind, value in after.items()}
-    data = f"{len(records)} hand-written records ({len(held_out)} more held out), `records.jsonl` {digest(RECORDS)}"
-    write_embedder(model, target, name, embedder_card(target.name, name, data, settings, result, figures))
-    for kind, (right, asked) in figures.items():
-        say(f"  {kind}: {right} of {asked}")
-    say(f"Done: {target}")
-
-
-@app.command()
-def weigh(base_model: str = "") -> None:
-    """Examine the shipped reader again and fit anew how its signs are weighed; the adapter stays as it is."""
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    from finetune.card import measured_again
-    from finetune.reader import load_records, split
-    from finetune.seeds import FILE
-
-    base, tokenizer = wiring.base(base_model, say)
-    _, held_out = split(load_records())
-    plain = AutoModelForCausalLM.from_pretrained(base, local_files_only=True)
-    measured, files = reader_figures(PeftModel.from_pretrained(plain, str(READER)), tokenizer, held_out)
-    told = measured_again((READER / "README.md").read_text(encoding="utf-8"), measured)
-    (READER / FILE).unlink(missing_ok=True)  # of another examination
-    for name, text in {**files, "README.md": told}.items():
-        write_beside(READER / name, text)
-    for name, (right, asked) in measured.items():
-        say(f"  {name}: {right} of {asked}")
-
-
-@app.command()
-def calibrate(workspace: Path = WORKSPACE, base_model: str = "") -> None:
-    """Fit how RAG's judge weighs its signs to this workspace's own training questions: WORKSPACE/calibration.json.
-
-    Held-out wordings and facts of class "documents only" are never asked. What is told was fitted on every other fact
-    and counted on the rest, what is written is fitted on all. rag.judged_below chooses the line of the table. It takes
-    many different unanswerable facts: with the demo's 16 it answered more of the answerable held-out questions (172 of
-    240, not 149), but abstained on 34 of 60 others, not 49, so that the demo ships without.
-    """
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    from arena.facts import load_facts
-    from finetune import judging
-    from finetune.reader import workspace_exam
-
-    facts = load_facts(workspace / "questions.jsonl")
-    search = wiring.search(workspace, say)
-    base, tokenizer = wiring.base(base_model, say, workspace)
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, local_files_only=True), str(READER))
-    model.to(wiring.served_dtype())
-    parts = []
-    for chosen_facts in judging.halves(facts):
-        say(f"{len(chosen_facts)} facts")
-        parts.append(judging.judge(model, tokenizer, workspace_exam(chosen_facts, search, CALIBRATED), say))
-    for name, (right, asked) in judging.counts(parts[1], judging.calibrate(parts[0])).items():
-        say(f"  {name}: {right} of {asked}")
-    fitted = judging.calibrate([*parts[0], *parts[1]])
-    told = asdict(fitted) | {"adapter_hash": wiring.adapter_hash(READER)}
-    write_beside(workspace / "calibration.json", json.dumps(told, indent=2) + "\n")
-    say(f"Done: {workspace / 'calibration.json'}; it counts from the next start.")
 
 
 @app.command()

@@ -73,6 +73,38 @@ def embedder_card(
 ) -> str:
     """Markdown, of the embedder's adapter."""
     purpose = "LoRA adapter of RAG's embedder: it brings a question near the sentence that answers it, however asked."
+    return _embedders(
+        title, purpose, base, data, settings, result, figures, "made for short sentences that state facts"
+    )
+
+
+def retriever_card(
+    title: str,
+    base: str,
+    data: str,
+    settings: "EmbedderSettings",
+    result: "EmbedderResult",
+    figures: Mapping[str, tuple[int, int]],
+) -> str:
+    """Markdown, of a workspace's adapter for questions. The figures are of its rehearsal."""
+    purpose = (
+        "LoRA adapter of RAG's embedder, for questions alone: it was taught where the answers to this workspace's "
+        "training questions stand, and no answer."
+    )
+    limits = "made for these documents; facts that were not among the training questions gain less, or nothing"
+    return _embedders(title, purpose, base, data, settings, result, figures, limits)
+
+
+def _embedders(
+    title: str,
+    purpose: str,
+    base: str,
+    data: str,
+    settings: "EmbedderSettings",
+    result: "EmbedderResult",
+    figures: Mapping[str, tuple[int, int]],
+    limits: str,
+) -> str:
     lines = [
         *_opening(title, purpose, {"base_model": base}, "sentence-transformers", figures),
         f"Training: {result.steps} steps, {result.pairs:,} pairs, {result.seconds / 60:.0f} minutes on "
@@ -85,7 +117,7 @@ def embedder_card(
         f"- Base model: {base}",
         *_settings(settings),
         "",
-        "Limits: English; made for short sentences that state facts.",
+        f"Limits: English; {limits}.",
     ]
     return "\n".join(lines) + "\n"
 

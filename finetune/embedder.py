@@ -105,7 +105,10 @@ def train_embedder(
         Stopped: SIGTERM came; the same call goes on.
     """
     with alone(work):
-        return _train(base, rows(records, settings), work, settings, report)
+        torch.manual_seed(settings.seed)
+        model = load_embedder(base)
+        loss = MultipleNegativesRankingLoss(model, scale=settings.scale)
+        return model, train_adapter(model, rows(records, settings), loss, work, settings, report)
 
 
 def load_embedder(base: Path) -> Any:
@@ -114,12 +117,17 @@ def load_embedder(base: Path) -> Any:
     return SentenceTransformer(str(base), device=device, local_files_only=True)
 
 
-def _train(
-    base: Path, data: Sequence[dict[str, str]], work: Path, settings: EmbedderSettings, report: Report
-) -> tuple[Any, EmbedderResult]:
+def train_adapter(
+    model: Any, data: Sequence[dict[str, Any]], loss: Any, work: Path, settings: EmbedderSettings, report: Report
+) -> EmbedderResult:
+    """Put a new LoRA on `model` and train it on the rows as they come. Checkpoints go to `work`; when it holds one of
+    the same run, that run goes on.
+
+    Raises:
+        Stopped: SIGTERM came; the same call goes on.
+    """
     keep_freed_memory()
     torch.manual_seed(settings.seed)
-    model = load_embedder(base)
     model.add_adapter(LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules=list(TARGETS)))
     log = work / "log.jsonl"
     mark = hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]
@@ -131,7 +139,7 @@ def _train(
         model=model,
         args=_arguments(work, settings, model.device.type),
         train_dataset=Dataset.from_list(list(data)),
-        loss=MultipleNegativesRankingLoss(model, scale=settings.scale),
+        loss=loss,
         callbacks=[Progress(report, log), request],
     )
     trainer.remove_callback(PrinterCallback)
@@ -140,7 +148,7 @@ def _train(
     if request.asked:
         raise Stopped(f"Stopped at step {trainer.state.global_step}, with a checkpoint: the same command goes on.")
     lines = log_lines(log)
-    return model, EmbedderResult(
+    return EmbedderResult(
         steps=trainer.state.global_step,
         seconds=sum(line["seconds"] for line in lines),
         pairs=len(data),
@@ -185,10 +193,10 @@ def brought(model: Any, records: Sequence[Record]) -> dict[str, tuple[int, int]]
         for support, wordings in record.questions
         if len(support) == 1
     ]
-    vectors = _encoded(model, sentences)
+    vectors = encoded(model, sentences)
     found = {}
     for name, which in {"first wording": 0, "last wording": -1}.items():
-        near = _encoded(model, [wordings[which] for wordings, _ in single]) @ vectors.T
+        near = encoded(model, [wordings[which] for wordings, _ in single]) @ vectors.T
         wanted = near[numpy.arange(len(single)), [answer for _, answer in single]]
         ahead = (near > wanted[:, None]).sum(axis=1)
         found[f"nearest, {name}"] = int((ahead < 1).sum()), len(single)
@@ -196,7 +204,8 @@ def brought(model: Any, records: Sequence[Record]) -> dict[str, tuple[int, int]]
     return found
 
 
-def _encoded(model: Any, texts: Sequence[str]) -> numpy.ndarray:
+def encoded(model: Any, texts: Sequence[str]) -> numpy.ndarray:
+    """Unit vectors, float32, one row per text."""
     vectors: numpy.ndarray = model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
     return vectors
 

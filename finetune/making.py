@@ -18,6 +18,8 @@ from finetune.settings import Flags, TrainingSettings, chosen
 
 MAIN = os.environ.get("RANK", "0") == "0"
 """Whether this is the process that tells and writes: `accelerate launch` starts one for every GPU, and numbers them."""
+READER_ROOM = Path(__file__).parent
+READER = READER_ROOM / "adapters" / "reader"
 EXAMINED = 150
 """Questions of an exam, of which there are two: each is put to what a search brings and some twos of it."""
 Figures = tuple[dict[str, tuple[int, int]], dict[str, str]]
@@ -111,7 +113,7 @@ def reader_figures(model: Any, tokenizer: Any, held_out: Any) -> Figures:
         judged = counts(judge(model, tokenizer, exam(held_out[1::2], search, EXAMINED), say), calibration)
     quoted = quoting_accuracy(model, tokenizer, quoting_exam(held_out), say)
     told = {f"judging, {kind}": value for kind, value in judged.items()} | {"quoting, to the letter": quoted}
-    files = {"calibration.json": json.dumps(asdict(calibration), indent=2) + "\n"}
+    files = {"calibration.json": json.dumps(calibration.as_rows(), indent=2) + "\n"}
     return {f"held-out records, {kind}": value for kind, value in told.items()}, files
 
 

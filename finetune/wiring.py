@@ -6,13 +6,16 @@ For the commands only, as wiring.py at the top is for app.py; the import contrac
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arena.comparison import Comparison, Vote
 from arena.errors import WorkspaceError
 from arena.prompts import Message
 from finetune.reader import Alike, Record, Search
 from finetune.verify import Passage
+
+if TYPE_CHECKING:
+    from finetune.retriever import Corpus
 
 Report = Callable[[str], None]
 SEARCHED = 12
@@ -139,9 +142,55 @@ def practice_search(records: Sequence[Record], folder: Path) -> Search:
     return _search(open_or_build(folder, open_embedder()))
 
 
-def search(workspace: Path, report: Report) -> Search:
-    """What RAG puts before its judge in this workspace."""
-    return _search(_index(workspace, report))
+def search(workspace: Path, report: Report, query_adapter: Path | None = None) -> Search:
+    """What RAG puts before its judge in this workspace, its questions encoded with this adapter."""
+    return _search(_index(workspace, report, lambda own: query_adapter))
+
+
+def own_query_adapter(workspace: Path) -> Path | None:
+    """The workspace's adapter for questions, if RAG uses one there."""
+    from rag.settings import query_adapter
+
+    return query_adapter(workspace, _configured(workspace)[1])
+
+
+def query_identity(workspace: Path) -> str:
+    """What RAG's adapter for questions is in this workspace, empty without one."""
+    from rag.embedder import open_embedder
+
+    path, settings = _configured(workspace)
+    own = own_query_adapter(workspace)
+    return open_embedder(path, adapted=settings.embedder_adapter != "none", query_adapter=own).query_identity
+
+
+def corpus(workspace: Path, report: Report) -> "Corpus":
+    """What RAG searches in this workspace."""
+    from finetune.retriever import Corpus
+    from rag.build import chunk_text
+    from rag.vectors import rows
+
+    index = _index(workspace, report, lambda own: None)
+    passages = rows(index.vectors)
+    if passages is None:
+        passages = index.embedder.encode([chunk_text(chunk) for chunk in index.chunks])
+    sentences = tuple(sentence.text for sentence in index.sentences)
+    return Corpus(sentences, index.sentence_vectors, index.parents, passages)
+
+
+def query_embedder(workspace: Path) -> tuple[Callable[[], Any], str, str, Path]:
+    """Of the embedder that a workspace's documents are encoded with: what loads it, on the GPU if there is one, its
+    name, its identity, and where the adapter for questions belongs."""
+    import torch
+
+    from rag.embedder import HUB_NAME, load, open_embedder, shipped_adapter, weights_folder
+    from rag.settings import RETRIEVER
+
+    path, settings = _configured(workspace)
+    adapted = settings.embedder_adapter != "none"
+    folder, adapter = weights_folder(path), shipped_adapter(path, adapted)
+    identity = open_embedder(path, adapted=adapted).identity
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return lambda: load(folder, adapter, device), path.name if path else HUB_NAME, identity, workspace / RETRIEVER
 
 
 def _search(index: Any) -> Search:
@@ -154,16 +203,25 @@ def _search(index: Any) -> Search:
     return found
 
 
-def _index(workspace: Path, report: Report) -> Any:
+def _configured(workspace: Path) -> tuple[Path | None, Any]:
+    """The folder of the embedder, None for the usual one, and [rag] of workspace.toml."""
     from arena.workspace import open_workspace, settings_from
-    from rag.embedder import open_embedder
-    from rag.index import open_or_build
     from rag.settings import Settings
 
     opened = open_workspace(workspace)
     named = opened.settings.get("embedder")
-    settings = settings_from(Settings, "rag", opened.table("rag"))
-    embedder = open_embedder(Path(named) if named else None, adapted=settings.embedder_adapter != "none")
+    return Path(named) if named else None, settings_from(Settings, "rag", opened.table("rag"))
+
+
+def _index(workspace: Path, report: Report, asked_with: Callable[[Path | None], Path | None] = lambda own: own) -> Any:
+    """The workspace's index; questions are encoded with the adapter that `asked_with` makes of the workspace's own."""
+    from rag.embedder import open_embedder
+    from rag.index import open_or_build
+    from rag.settings import query_adapter
+
+    path, settings = _configured(workspace)
+    adapter = asked_with(query_adapter(workspace, settings))
+    embedder = open_embedder(path, adapted=settings.embedder_adapter != "none", query_adapter=adapter)
     index = open_or_build(workspace, embedder, settings)
     report(str(index.report))
     return index

@@ -19,7 +19,7 @@ from rag.progress import told as _told
 from rag.settings import Settings
 
 application = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-Plain = Annotated[bool, typer.Option("--plain", help="The embedder as it comes, without its adapter.")]
+Plain = Annotated[bool, typer.Option("--plain", help="The embedder as it comes, without adapters.")]
 Day = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first or last day of documents that are searched.")
 ]
@@ -104,7 +104,7 @@ def measure(
     questions = load_questions(workspace / "questions.jsonl")
     settings = replace(settings, sentences=sentences or settings.sentences)
     if plain:
-        settings = replace(settings, embedder_adapter="none")
+        settings = replace(settings, embedder_adapter="none", query_adapter="none")
     with _bar() as bar:
         opened = _open(workspace, folder, settings, bar)
         if abstain:
@@ -117,11 +117,10 @@ def measure(
 
 
 def _open(workspace: Path, model: Path | None, settings: Settings, bar: Bar):  # type: ignore[no-untyped-def]
-    from rag.embedder import open_embedder
+    from rag.embedder import workspace_embedder
     from rag.index import open_or_build
 
-    embedder = open_embedder(model, adapted=settings.embedder_adapter != "none")
-    return open_or_build(workspace, embedder, settings, _told(bar))
+    return open_or_build(workspace, workspace_embedder(workspace, model, settings), settings, _told(bar))
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 so the passages are there before the first token. The model is any chat model; nothing here knows which.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
@@ -13,19 +12,15 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableBranch, RunnableConfig, RunnableLambda, RunnablePassthrough
 
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
-from arena.question import Turn
 from rag.budget import Prompt, fitted
+from rag.follow_ups import search_text
 from rag.index import Index
 from rag.retrieve import Judge, SentenceRetriever
 from rag.settings import Settings
 
-FOLLOW_UP = re.compile(r"^(and|but|so|then|what about|how about|why|which one)\b", re.I)
-REFERS_BACK = re.compile(r"\b(it|its|they|their|them|he|she|his|her|this|that|these|those|one|ones|there|same)\b", re.I)
-LONGEST_FOLLOW_UP = 12
-
 
 def build_chain(
-    index: Index, model: BaseChatModel, judge: Judge | None = None
+    index: Index, model: BaseChatModel, judge: Judge | None = None, rewriter: BaseChatModel | None = None
 ) -> Runnable[dict[str, Any], dict[str, Any]]:
     """Takes `question` and `history` (a sequence of `Turn`); adds `search_text`, `documents`, `prompt`
     (a `Prompt`) and `answer` (an AI message, streamed in chunks). A list `streams` may be given: the model's stream is
@@ -44,7 +39,9 @@ def build_chain(
         yield from stream
 
     return (
-        RunnablePassthrough.assign(search_text=lambda given: search_text(given["question"], given["history"]))
+        RunnablePassthrough.assign(
+            search_text=lambda given: search_text(given["question"], given["history"], settings.follow_ups, rewriter)
+        )
         .assign(documents=itemgetter("search_text") | retriever)
         .assign(prompt=RunnableLambda(fit))
         .assign(
@@ -53,14 +50,6 @@ def build_chain(
             )
         )
     )
-
-
-def search_text(question: str, history: Sequence[Turn]) -> str:
-    """What is searched for: a short follow-up ("and the other one?") with the question before it."""
-    short = len(question.split()) <= LONGEST_FOLLOW_UP
-    if history and short and (FOLLOW_UP.search(question) or REFERS_BACK.search(question)):
-        return f"{history[-1].question} {question}"
-    return question
 
 
 def needed(settings: Settings, judge: Judge | None) -> float:

@@ -72,11 +72,11 @@ def delete(
 
 def verify(workspace: Workspace, model: Model = None) -> None:
     """Check the index against the documents and itself; exit code 1 when something is wrong."""
-    from rag.embedder import open_embedder
+    from rag.embedder import workspace_embedder
     from rag.upkeep import faults, listing
 
     settings, folder = configured(workspace, model)
-    found = faults(workspace, open_embedder(folder, adapted=settings.embedder_adapter != "none"), settings)
+    found = faults(workspace, workspace_embedder(workspace, folder, settings), settings)
     if settings.vector_store != HERE:
         from rag.sync import faults as store_faults
 

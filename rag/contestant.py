@@ -38,23 +38,25 @@ class RagContestant:
         name: str = "rag",
         judge: Judge | None = None,
         newest: Callable[[], Index] | None = None,
+        rewriter: BaseChatModel | None = None,
     ) -> None:
         self.name, self.device = name, device
         self._newest = newest or (lambda: index)
         opened = self._newest()
         # A contestant may have settings of its own: its index is then another one, of the same content.
         self._opened = opened if opened.identity == index.identity else index
-        self.model, self._judge, self._generator = model, judge, generator
+        self.model, self._judge, self._generator, self._rewriter = model, judge, generator, rewriter
         self._limit = needed(index.settings, judge)
         self._search_in(index)
 
     def _search_in(self, index: Index) -> None:
         judge, self._index = self._judge, index
-        self._chain = build_chain(index, self.model, judge)
+        self._chain = build_chain(index, self.model, judge, self._rewriter)
         self._identity = {
             **self._generator,
             "index": index.identity,
             "embedder": index.embedder.identity,
+            **({"query_adapter": index.embedder.query_identity} if index.embedder.query_identity else {}),
             "prompt": PROMPT_VERSION,
             "search": SEARCH_VERSION,
             **{f"judge.{name}": value for name, value in (judge.identity if judge else {}).items()},
@@ -91,7 +93,7 @@ class RagContestant:
                     yield Finished(usage["input_tokens"], usage["output_tokens"], "stopped")
                     return
                 if "search_text" in part and part["search_text"] != question.text:
-                    yield Note("Searched with your previous question as well.")
+                    yield Note(f"Searched for: {part['search_text']}")
                 if "documents" in part:
                     found = part["documents"]
                 if "prompt" in part:
@@ -111,7 +113,7 @@ class RagContestant:
         self._forget_deleted()
         if not self._index.chunks or not answer.strip():
             return ()
-        found = ranked(self._index, answer)
+        found = ranked(self._index, answer, stated=True)
         places = tuple(candidates(self._index, found)[:COMPARED])
         scores = tuple(float(found.scores[place]) for place in places)
         documents = as_documents(self._index, Found((), places, scores))

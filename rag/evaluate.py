@@ -137,7 +137,7 @@ def run_of(index: Index, collection: Collection, limit: int | None = None, progr
     for done, (query, text) in enumerate(queries):
         progress("asking", done, len(queries))
         scores = numpy.zeros(len(names))  # no score is under 0
-        numpy.maximum.at(scores, owners, passage_scores(index, text, index.embedder.encode([text]))[0])
+        numpy.maximum.at(scores, owners, passage_scores(index, text, index.embedder.encode_query([text]))[0])
         best = numpy.argsort(-scores, kind="stable")[: DEPTH + 1]
         found = [names[place] for place in best if not (collection.skips_own and names[place] == query)]
         run[query] = {name: round(float(scores[number[name]]), 6) for name in found[:DEPTH]}

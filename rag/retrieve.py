@@ -100,13 +100,13 @@ def search(index: Index, question: str, judge: Judge | None = None, where: Filte
     return Found(found.passages, tuple(chosen), tuple(float(scores[place]) for place in chosen))
 
 
-def ranked(index: Index, question: str, where: Filter | None = None) -> Ranked:
-    """What meaning and words bring for the question. Costs one embedding."""
+def ranked(index: Index, question: str, where: Filter | None = None, stated: bool = False) -> Ranked:
+    """What meaning and words bring for the question, or for what is `stated`. Costs one embedding."""
     settings = index.settings
     within = None if where is None else where.chunks(index)
     if not index.chunks or (within is not None and not within.any()):
         return Ranked((), (), numpy.zeros(0), numpy.zeros(0))
-    query = index.embedder.encode([question])
+    query = (index.embedder.encode if stated else index.embedder.encode_query)([question])
     fused, words = passage_scores(index, question, query, within)
     order = _downwards(fused)
     passages = order[: settings.passages]
@@ -149,7 +149,7 @@ def _judged(index: Index, question: str, found: Ranked, judge: Judge) -> tuple[t
         # With the single ones again: a judge compares with them.
         told = list(map(float, judge.scores(question, texts, joined)))[len(texts) :]
         best = max(range(len(twos)), key=told.__getitem__)
-        if told[best] >= settings.judged_below:
+        if told[best] >= max(settings.judged_below, settings.judged_pair_below):
             return twos[best], (told[best],) * len(twos[best])
     order = sorted(range(len(singles)), key=lambda number: -scores[number])[: settings.judged_sentences]
     return tuple(singles[number] for number in order), tuple(scores[number] for number in order)
@@ -203,7 +203,7 @@ def passage_columns(
 ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Per chunk, to be looked at: the cosine, the BM25 score, and what they are fused to among what `where` leaves,
     which must be something. Costs one embedding."""
-    query = index.embedder.encode([question])
+    query = index.embedder.encode_query([question])
     dense = numpy.zeros(len(index.chunks), dtype=numpy.float32)
     similar, places = index.vectors.search(query, len(index.chunks))
     dense[places[0]] = similar[0]

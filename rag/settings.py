@@ -1,6 +1,7 @@
-"""What can be set on the retrieving side. Does not read files or the environment: `app.py` does."""
+"""What can be set on the retrieving side. Reads neither files nor the environment: `app.py` does."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Literal, get_args
 
 from arena.errors import WorkspaceError
@@ -9,8 +10,18 @@ from rag.address import HERE, address_of
 Generator = Literal["reader", "base"]
 JudgeName = Literal["reader", "none"]
 EmbedderAdapter = Literal["questions", "none"]
+QueryAdapter = Literal["workspace", "none"]
+FollowUps = Literal["previous", "rewrite", "as asked"]
 
-CHOICES = {"generator": Generator, "judge": JudgeName, "embedder_adapter": EmbedderAdapter}
+CHOICES = {
+    "generator": Generator,
+    "judge": JudgeName,
+    "embedder_adapter": EmbedderAdapter,
+    "query_adapter": QueryAdapter,
+    "follow_ups": FollowUps,
+}
+RETRIEVER = Path("adapters") / "retriever"
+"""Where a workspace keeps the adapter that was taught where the answers to its questions stand."""
 AT_LEAST_ONE = (
     *("passages", "sentences", "candidates", "judged_sentences"),
     *("context_tokens", "answer_tokens", "chunk_tokens", "max_file_megabytes"),
@@ -26,10 +37,15 @@ class Settings:
     `generator`: which prompt the model was made for: the trained reader's or the plain one.
     `judge`: who decides which of the `candidates` best sentences answer the question: the reader adapter, which
     gives each the probability that it does, or nobody. With a judge the model is shown the `judged_sentences` best,
-    or two that are judged together when the best one's probability is under `judged_below`; when theirs is too, it is
-    not asked (the source of both: README, Measured).
+    or two that are judged together when the best one's probability is under `judged_below`; when theirs is under
+    `judged_pair_below` (or that one, if it is higher), it is not asked (the source: README, Measured). Two must more
+    likely answer than not: they are the best of up to nine, and of questions without an answer, too, one is the best.
     `embedder_adapter`: whether the usual embedder has its adapter, which was taught on practice questions how people
     ask, or none; an embedder of the workspace's own never has.
+    `query_adapter`: whether questions are turned into vectors with the adapter that was taught where this workspace's
+    answers stand (`python -m finetune retriever`), if there is one, or as texts are.
+    `follow_ups`: what is searched for when a question leans on the one before: it with that one before it, what a
+    language model makes of both, or it alone. The small base model cannot rewrite (README, Measured).
     `abstain_below`: without a judge, when the best sentence scores lower, the model is not asked. It only catches
     questions that have nothing to do with the documents: near misses score as high as answerable ones.
     `context_tokens`: prompt and answer together; `answer_tokens` of them are kept free for the answer.
@@ -49,9 +65,12 @@ class Settings:
     generator: Generator = "reader"
     judge: JudgeName = "reader"
     embedder_adapter: EmbedderAdapter = "questions"
+    query_adapter: QueryAdapter = "workspace"
+    follow_ups: FollowUps = "previous"
     candidates: int = 12
     judged_sentences: int = 1
     judged_below: float = 0.25
+    judged_pair_below: float = 0.5
     abstain_below: float = 0.28
     context_tokens: int = 2048
     answer_tokens: int = 128
@@ -88,3 +107,9 @@ class Settings:
         told = {name: str(value) for name, value in asdict(self).items() if name != "vector_store"}
         kind = address_of(self.vector_store).kind
         return told if kind == HERE else {**told, "vector_store": kind}
+
+
+def query_adapter(workspace: Path, settings: Settings) -> Path | None:
+    """The workspace's own adapter for questions, if there is one and it is wanted."""
+    own = workspace / RETRIEVER
+    return own if settings.query_adapter != "none" and own.is_dir() else None

@@ -169,3 +169,11 @@ def _mapped(file: Path, count: int) -> Any:
     if read.ntotal != count:
         raise RuntimeError(f"holds {read.ntotal:,} vectors where there are {count:,}")
     return read
+
+
+def rows(vectors: Any) -> numpy.ndarray | None:
+    """All vectors of a FAISS index, one a row; None of a store that is elsewhere."""
+    if not isinstance(vectors, faiss.Index):
+        return None
+    held: numpy.ndarray = vectors.reconstruct_n(0, vectors.ntotal)
+    return held

@@ -73,3 +73,11 @@ def test_serving_imports_nothing_heavy_before_the_page_is_up() -> None:
     code = f"import sys, app, ui, rag.settings; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_follow_ups_without_a_list_say_what_goes_into_it(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "questions.jsonl").write_text("")
+    done = app("follow-ups", "--workspace", str(tmp_path))
+    assert done.returncode == 1
+    assert str(tmp_path / "follow_ups.jsonl") in done.stderr and '"then"' in done.stderr

@@ -77,3 +77,48 @@ def test_questions_that_a_team_has_are_imported_once(workspace: Path) -> None:
 def test_a_hybrid_cannot_begin_with_an_adapter_that_is_not_there(workspace: Path, tiny_model: Path) -> None:
     code, told = run("hybrid", str(workspace), "--base-model", str(tiny_model), "--onward")
     assert code == 1 and "finetune train" in told
+
+
+def asked_about(workspace: Path, names: list[str]) -> None:
+    """A document with a sentence to each name, and a fact with evidence to each."""
+    said = {name: f"The {name} lamp weighs {number + 2} kg." for number, name in enumerate(names)}
+    (workspace / "documents" / "lamps.md").write_text("# Lamps\n\n" + "\n\n".join(said.values()) + "\n")
+    rows = [
+        {
+            "id": name,
+            "class": "trained",
+            "document": "lamps.md",
+            "questions": {"training": [f"Weight of the {name} one?", f"{name}, kilograms"], "held_out": [f"{name}?"]},
+            "answer": sentence,
+            "accepted": [f"{number + 2} kg"],
+            "evidence": [sentence],
+        }
+        for number, (name, sentence) in enumerate(said.items())
+    ]
+    (workspace / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.slow
+def test_a_retriever_is_rehearsed_measured_and_written_for_the_next_start(workspace: Path) -> None:
+    asked_about(workspace, ["Ossa", "Brill", "Tarn", "Velm", "Quor", "Dask"])
+    code, told = run("retriever", str(workspace), "--epochs", "3")
+    assert code == 0, told
+    assert "rehearsal, other facts, nearest, before: " in told and "rehearsal, other facts, nearest: " in told
+    adapter = workspace / "adapters" / "retriever"
+    assert "12 wordings of 6 facts" in (adapter / "README.md").read_text()
+    rehearsed = workspace / "runs" / "retriever" / "rehearsal" / "adapter"
+    assert "10 wordings of 5 facts" in (rehearsed / "README.md").read_text()
+    weights = [(folder / "adapter_model.safetensors").read_bytes() for folder in (adapter, rehearsed)]
+    assert weights[0] != weights[1]
+
+
+def test_calibrating_a_trained_retriever_takes_its_rehearsal(workspace: Path) -> None:
+    (workspace / "adapters" / "retriever").mkdir(parents=True)
+    code, told = run("calibrate", str(workspace))
+    assert code == 1 and f"python -m finetune retriever {workspace}" in told and "rehearsal" in told
+
+
+def test_a_retriever_without_evidence_says_what_is_needed(workspace: Path) -> None:
+    code, told = run("retriever", str(workspace))
+    assert code == 1 and '"evidence"' in told
+    assert not (workspace / "adapters").exists()

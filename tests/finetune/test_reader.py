@@ -1,5 +1,6 @@
 """Reading practice: what the reader adapter is trained on and examined with."""
 
+import json
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,24 @@ from typing import Any
 import numpy
 import pytest
 
+from arena.errors import WorkspaceError
 from arena.facts import Fact, load_facts
 from arena.prompts import DOCUMENTS_DO_NOT_SAY, JUDGEMENTS
 from arena.scoring import contains, normalised
 from finetune.branches import Sample
-from finetune.judging import Calibration, Judged, calibrate, compared, counts, halves, readings
+from finetune.judging import (
+    RIVALRY,
+    Calibration,
+    Judged,
+    Weights,
+    accepting,
+    calibrate,
+    compared,
+    counts,
+    halves,
+    knocked_out,
+    readings,
+)
 from finetune.reader import (
     Record,
     by_sentence,
@@ -185,17 +199,19 @@ def test_training_and_serving_read_the_same(tiny_model: Path, tokenizer: Any) ->
     assert [reading.likelihood for reading in served] == pytest.approx(trained[:, 1], abs=0.5, rel=2e-2)
 
 
-def test_training_and_serving_weigh_the_same() -> None:
-    import json
-    from dataclasses import asdict
-
+def test_training_and_serving_weigh_the_same(tmp_path: Path) -> None:
     from models import judge
 
     read = numpy.array([(2.0, -30.0), (-1.0, -28.5), (0.5, -29.0)])
-    fitted, found = Calibration(0.7, 1.3, 0.9, -2.0), (0.4, 0.3, 0.35)
-    served = judge.Calibration(**json.loads(json.dumps(asdict(fitted))))
-    chances = served.probabilities([Reading(*map(float, row)) for row in read], found, 2)
-    assert fitted.probabilities(compared(read, numpy.array([True, True, False]), found)) == pytest.approx(chances)
+    found, single = numpy.array([0.4, 0.3, 0.35]), numpy.array([True, True, False])
+    fitted = Calibration(Weights(0.7, 1.3, 0.9, 1.1, -2.0), Weights(0.4, 0.2, 4.0, 0.3, -1.0))
+    (tmp_path / "calibration.json").write_text(json.dumps(fitted.as_rows()))
+    served = judge.load_calibration(tmp_path)
+    chances = served.probabilities([Reading(*map(float, row)) for row in read], list(map(float, found)), 2)
+    features = compared(read, single, found)
+    assert fitted.probabilities(features) == pytest.approx(chances)
+    assert max(range(2), key=chances.__getitem__) == fitted.best(features, single)
+    assert judge.RIVALRY == RIVALRY
 
 
 def test_only_a_question_that_its_sentence_answers_is_foreseen() -> None:
@@ -204,11 +220,14 @@ def test_only_a_question_that_its_sentence_answers_is_foreseen() -> None:
     assert all(sample.opening for sample in samples)  # the others are compared with it
 
 
+PLAIN = Weights(1.0, 0.0, 0.0, 0.0, 0.0)
+
+
 def judged(features: list[tuple[float, float]], right: int | None, chain: bool = False) -> Judged:
     """With a chain the last of the texts is of two sentences."""
     answers = numpy.array([number == right for number in range(len(features))])
     single = numpy.array([not chain or number < len(features) - 1 for number in range(len(features))])
-    return Judged(numpy.array([(*row, 0.0) for row in features]), answers, single, right is not None, chain)
+    return Judged(numpy.array(features), numpy.zeros(len(features)), answers, single, right is not None, chain)
 
 
 def test_calibration_finds_which_sign_tells_right_from_wrong() -> None:
@@ -220,9 +239,46 @@ def test_calibration_finds_which_sign_tells_right_from_wrong() -> None:
         noisy = [value + chance.gauss(0, 0.5) for value in likely]
         asked.append(judged([(chance.gauss(0, 1), value) for value in noisy], right))
     found = calibrate(asked)
-    assert found.likelihood > 1 > abs(found.verdict)
-    chances = numpy.concatenate([found.probabilities(item.features) for item in asked])
-    assert chances.mean() == pytest.approx(0.25, abs=0.01)  # one in four is right: calibrated in the mean
+    assert found.order.likelihood > 1 > abs(found.order.verdict)
+    # What is best answers sometimes as it is, and never without the answer; it is calibrated in the mean.
+    questions = [*asked, *map(knocked_out, asked)]
+    best = [(each, found.best(each.features, each.single)) for each in questions if each is not None]
+    chances = [found.probabilities(each.features)[place] for each, place in best]
+    assert len(best) == 400 and 0.3 < numpy.mean([each.right[place] for each, place in best]) < 0.5
+    assert numpy.mean(chances) == pytest.approx(numpy.mean([each.right[place] for each, place in best]), abs=0.01)
+
+
+def test_whether_the_best_one_answers_is_weighed_apart_from_which_is_the_best() -> None:
+    """The score tells whether anything answers; among what was found it is the same for all, and tells nothing."""
+    chance, asked = random.Random(5), []
+    for _ in range(200):
+        right = chance.randrange(3)
+        read = numpy.array([(0.0, 3.0 * (place == right) + chance.gauss(0, 1)) for place in range(3)])
+        answers = numpy.arange(3) == right
+        asked.append(Judged(read, numpy.full(3, chance.gauss(0.6, 0.1)), answers, numpy.ones(3, bool), True, False))
+        low = numpy.full(3, chance.gauss(0.3, 0.1))
+        asked.append(Judged(read, low, numpy.zeros(3, bool), numpy.ones(3, bool), False, False))
+    found = calibrate(asked)
+    assert found.order.likelihood > 1 and found.accept.retrieval > 5
+    assert found.accept.rivals == 0
+    kept = calibrate(asked, accept=PLAIN)
+    assert kept == Calibration(found.order, PLAIN)
+    assert accepting(json.dumps(kept.as_rows())) == PLAIN
+
+
+def test_a_question_without_its_answer_is_compared_with_what_is_left() -> None:
+    asked = judged([(2.0, -1.0), (0.0, -2.0), (1.0, -3.0)], 0)
+    left = knocked_out(asked)
+    assert left is not None and not left.answerable and not left.right.any()
+    assert left.features == pytest.approx(compared(asked.read[1:], asked.single[1:], asked.found[1:]))
+    assert knocked_out(judged([(2.0, -1.0), (0.0, -2.0)], None)) is None
+    assert knocked_out(judged([(2.0, -1.0)], 0)) is None  # nothing else was found
+    assert knocked_out(judged([(2.0, -1.0), (0.0, 0.0)], 1, chain=True)) is None
+
+
+def test_nothing_to_fit_on_is_said_with_what_is_needed() -> None:
+    with pytest.raises(WorkspaceError, match="Nothing to fit on: of 1 questions.*evidence"):
+        calibrate([judged([(2.0, -1.0)], None)])
 
 
 def test_what_is_accepted_and_refused_is_counted_by_hand() -> None:
@@ -232,7 +288,7 @@ def test_what_is_accepted_and_refused_is_counted_by_hand() -> None:
         judged([(0.2, 0.0), (-1.0, 0.0)], None),  # the best at 0.55
         judged([(0.2, 0.0), (3.0, 0.0)], 1, chain=True),  # 0.55 and, of two, 0.95
     ]
-    told = counts(asked, Calibration(verdict=1.0, likelihood=0.0, retrieval=0.0, constant=0.0))
+    told = counts(asked, Calibration(PLAIN, PLAIN))
     assert told["right sentence first"] == (1, 2) and told["right two sentences first"] == (1, 1)
     assert told["right sentence accepted at 0.5"] == told["right sentence accepted at 0.7"] == (1, 2)
     # A single sentence that passes keeps the two from being looked at.

@@ -13,7 +13,7 @@ from arena.errors import ModelUnavailable
 from arena.prompts import closed_book_messages, judge_messages
 from models.chat import LocalChatModel
 from models.engine import Engine, GenerationSettings, Reading, _neutral, repeats, special_tokens
-from models.judge import Calibration, LocalJudge, load_calibration, workspace_calibration
+from models.judge import Calibration, LocalJudge, Weights, load_calibration, workspace_calibration
 from models.weights import adapter_hash, check_adapter, identity, prepare
 
 
@@ -96,26 +96,45 @@ def test_chances_are_those_of_each_prompt_alone(engine: Engine) -> None:
 
 
 def test_both_signs_are_weighed_as_the_calibration_says() -> None:
-    readings = [Reading(2.0, -10.0), Reading(-1.0, -10.0 + math.log(3))]
+    def told(count: int, **weights: float) -> list[float]:
+        both = Weights(**weights)
+        return Calibration(both, both).probabilities(readings[:count], (0.4, 0.1, 0.2)[:count], 2)
+
+    readings = [Reading(2.0, -10.0), Reading(-1.0, -10.0 + math.log(3)), Reading(0.0, -10.0 + math.log(8))]
     # Shares of the likelihood: 1/4 and 3/4. By hand: 0.5 * 2 + 2 * ln(1/4) + 1, and 0.5 * -1 + 2 * ln(3/4) + 1.
-    told = Calibration(verdict=0.5, likelihood=2.0, constant=1.0).probabilities(readings, (0.4, 0.1), 2)
-    assert told == pytest.approx([1 / (1 + math.exp(0.7726)), 1 / (1 + math.exp(0.0754))], abs=1e-4)
-    # What is not among the single ones is compared with them, not they with it.
-    three = [*readings, Reading(0.0, -10.0 + math.log(8))]
-    told = Calibration(verdict=0.0, likelihood=1.0).probabilities(three, (0.4, 0.1, 0.2), 2)
-    assert told == pytest.approx([1 / 5, 3 / 7, 2 / 3], abs=1e-4)  # odds 1/4, 3/4 and 8/4
-    told = Calibration().probabilities(readings, (0.4, 0.1), 2)
-    assert told == pytest.approx([1 / (1 + math.exp(-2)), 1 / (1 + math.exp(1))])
-    told = Calibration(verdict=0.0, retrieval=5.0, constant=-1.0).probabilities(readings, (0.4, 0.1), 2)
-    assert told == pytest.approx([1 / (1 + math.exp(-1)), 1 / (1 + math.exp(0.5))])
+    weighed = told(2, verdict=0.5, likelihood=2.0, constant=1.0)
+    assert weighed == pytest.approx([1 / (1 + math.exp(0.7726)), 1 / (1 + math.exp(0.0754))], abs=1e-4)
+    # What is not among the single ones is compared with them, not they with it: odds 1/4, 3/4 and 8/4.
+    assert told(3, verdict=0.0, likelihood=1.0) == pytest.approx([1 / 5, 3 / 7, 2 / 3], abs=1e-4)
+    assert told(2) == pytest.approx([1 / (1 + math.exp(-2)), 1 / (1 + math.exp(1))])
+    scored = told(2, verdict=0.0, retrieval=5.0, constant=-1.0)
+    assert scored == pytest.approx([1 / (1 + math.exp(-1)), 1 / (1 + math.exp(0.5))])
+    # Scores 0.4 and 0.1, times 20: the log of the first one's share is -ln(1 + exp(-6)), the other's 6 less.
+    rivals = told(2, verdict=0.0, rivals=1.0)
+    share = -math.log(1 + math.exp(-6))
+    assert rivals == pytest.approx([1 / (1 + math.exp(-share)), 1 / (1 + math.exp(6 - share))], abs=1e-6)
+
+
+def test_the_best_text_has_the_highest_chance_whatever_is_accepted_of_the_others() -> None:
+    readings = [Reading(1.0, 0.0), Reading(3.0, 0.0), Reading(2.0, 0.0)]
+    calibration = Calibration(order=Weights(verdict=-1.0), accept=Weights(verdict=1.0))
+    best, *others = calibration.probabilities(readings, (0.0, 0.0, 0.0), 2)
+    assert best == pytest.approx(1 / (1 + math.exp(-1)))
+    assert others[0] == pytest.approx(best) and others[0] < best
+    assert others[1] == pytest.approx(1 / (1 + math.exp(-2)))  # of two sentences: the best of its own kind
+
+
+WEIGHTS = {"verdict": 1, "likelihood": 0.5, "retrieval": 3, "rivals": 0.2, "constant": -2}
+ROWS = {"order": WEIGHTS, "accept": {**WEIGHTS, "rivals": 0}}
+READ = Calibration(Weights(1.0, 0.5, 3.0, 0.2, -2.0), Weights(1.0, 0.5, 3.0, 0.0, -2.0))
 
 
 def test_a_calibration_is_read_from_beside_the_adapter_and_a_broken_one_is_named(tmp_path: Path) -> None:
     assert load_calibration(tmp_path) == Calibration()
     path = tmp_path / "calibration.json"
-    path.write_text('{"verdict": 1, "likelihood": 0.5, "retrieval": 3, "constant": -2}')
-    assert load_calibration(tmp_path) == Calibration(1.0, 0.5, 3.0, -2.0)
-    path.write_text('{"verdict": "high"}')
+    path.write_text(json.dumps(ROWS))
+    assert load_calibration(tmp_path) == READ
+    path.write_text('{"order": {"verdict": "high"}}')
     with pytest.raises(ModelUnavailable, match="finetune weigh"):
         load_calibration(tmp_path)
 
@@ -126,19 +145,21 @@ def test_a_workspace_may_weigh_otherwise_as_long_as_the_adapter_is_the_same(tmp_
     workspace.mkdir()
     (adapter / "adapter_model.safetensors").write_bytes(b"weights")
     assert workspace_calibration(workspace, adapter) is None
-    told = {"verdict": 1, "likelihood": 2, "retrieval": 3, "constant": 4, "adapter_hash": adapter_hash(adapter)}
-    (workspace / "calibration.json").write_text(json.dumps(told))
-    assert workspace_calibration(workspace, adapter) == Calibration(1.0, 2.0, 3.0, 4.0)
+    made_for = {"adapter_hash": adapter_hash(adapter), "query_adapter": "a1"}
+    (workspace / "calibration.json").write_text(json.dumps(ROWS | made_for))
+    assert workspace_calibration(workspace, adapter, "a1") == READ
+    assert workspace_calibration(workspace, adapter, "") is None  # a search finds other things by other scores
     (adapter / "adapter_model.safetensors").write_bytes(b"trained again")
-    assert workspace_calibration(workspace, adapter) is None
+    assert workspace_calibration(workspace, adapter, "a1") is None
     (workspace / "calibration.json").write_text("{")
     with pytest.raises(ModelUnavailable, match="calibrate"):
         workspace_calibration(workspace, adapter)
 
 
 def test_a_judge_tells_its_adapter_and_its_weights(engine: Engine) -> None:
-    told = LocalJudge(engine, "base", Calibration(1.0, 0.5, 3.0, -2.0)).identity
-    assert told["calibration_likelihood"] == "0.5" and told["base_fingerprint"]
+    told = LocalJudge(engine, "base", READ).identity
+    assert told["calibration_order_rivals"] == "0.2" and told["calibration_accept_rivals"] == "0.0"
+    assert told["base_fingerprint"]
 
 
 def test_no_sentences_take_no_model(engine: Engine) -> None:

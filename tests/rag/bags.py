@@ -12,7 +12,10 @@ WIDTH = 64
 class Bags:
     """`rag.embedder.Embedder`."""
 
-    identity = "bags-of-words"
+    identity, query_identity = "bags-of-words", ""
+
+    def encode_query(self, texts: Sequence[str]) -> numpy.ndarray:
+        return self.encode(texts)
 
     def encode(self, texts: Sequence[str]) -> numpy.ndarray:
         rows = numpy.full((len(texts), WIDTH), 1e-3, dtype=numpy.float32)

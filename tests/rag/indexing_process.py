@@ -23,7 +23,7 @@ OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.listdir", "os.sc
 class ToyEmbedder:
     """Unit vectors that depend on the text alone; slow enough that a kill finds it at work."""
 
-    identity = "toy"
+    identity, query_identity = "toy", ""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
@@ -33,6 +33,9 @@ class ToyEmbedder:
         rows = [numpy.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=numpy.uint8) for text in texts]
         vectors = numpy.array(rows, dtype=numpy.float32).reshape(-1, 32) - 127.5
         return vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def encode_query(self, texts: Sequence[str]) -> numpy.ndarray:
+        return self.encode(texts)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]

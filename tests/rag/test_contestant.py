@@ -1,9 +1,11 @@
 """What the RAG contestant says, in which order, and when it does not ask its model."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
@@ -152,7 +154,7 @@ def test_then_the_lowest_sentences_are_dropped_and_it_says_so(index: Index) -> N
 def test_a_short_follow_up_is_searched_with_the_question_before_it(index: Index) -> None:
     rag, model = contestant(index, "x")
     events = ask(rag, "And who designed it?", Turn("How heavy is the Orlin brass lamp?", "4 kilograms."))
-    assert "previous question" in notes(events)[0]
+    assert notes(events)[0] == "Searched for: How heavy is the Orlin brass lamp? And who designed it?"
     assert "It was designed by Tavi Brunn." in model.prompt
     assert model.prompt.endswith("Question: And who designed it?")
 
@@ -245,3 +247,27 @@ def test_what_the_documents_say_supports_an_answer_and_what_they_do_not_say_does
     for wrong in ("The glass lamp weighs 4 kilograms.", "The glass lamp weighs 9 kilograms. It is green.", " "):
         assert rag.supporting(wrong) == ()
     assert model._said == []
+
+
+class Misled:
+    """An embedder that takes every question for one about holidays, and texts for what they are."""
+
+    query_identity = "misled"
+
+    def __init__(self, inner: SentenceEmbedder) -> None:
+        self.inner, self.identity = inner, inner.identity
+        self.encode, self.count_tokens = inner.encode, inner.count_tokens
+
+    def encode_query(self, texts: Sequence[str]) -> numpy.ndarray:
+        return self.inner.encode(["How many days of holiday do employees get?"] * len(texts))
+
+
+def test_a_question_is_looked_for_as_questions_are_and_an_answer_as_texts_are(index: Index) -> None:
+    misled = replace(index, embedder=Misled(index.embedder))  # type: ignore[arg-type]
+    rag, _ = contestant(misled, "x", overlap_weight=0.0, passage_words_weight=0.0)
+    used = [sentence for passage in passages(ask(rag, "Tavi Brunn?")).passages for sentence in passage.used]
+    assert "Every employee has 31 days of paid holiday a year." in used
+    (passage,) = rag.supporting("It was designed by Tavi Brunn.")
+    assert passage.document == "lamps.md"
+    assert rag.identity["query_adapter"] == "misled"
+    assert "query_adapter" not in contestant(index, "x")[0].identity

@@ -25,6 +25,7 @@ class Counting:
 
     def __init__(self, inner: SentenceEmbedder, patience: int = 10**9) -> None:
         self.inner, self.identity, self.texts, self.patience = inner, inner.identity, list[str](), patience
+        self.query_identity = ""
 
     def encode(self, texts: Sequence[str]) -> numpy.ndarray:
         if texts:
@@ -33,6 +34,9 @@ class Counting:
             self.patience -= 1
         self.texts += texts
         return self.inner.encode(texts)
+
+    def encode_query(self, texts: Sequence[str]) -> numpy.ndarray:
+        return self.encode(texts)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.inner.count_tokens(texts)

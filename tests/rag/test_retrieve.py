@@ -19,11 +19,14 @@ class Counting:
     """An embedder that counts the texts it is handed."""
 
     def __init__(self, inner: SentenceEmbedder) -> None:
-        self.inner, self.identity, self.texts = inner, inner.identity, 0
+        self.inner, self.identity, self.query_identity, self.texts = inner, inner.identity, "", 0
 
     def encode(self, texts: Sequence[str]) -> numpy.ndarray:
         self.texts += len(texts)
         return self.inner.encode(texts)
+
+    def encode_query(self, texts: Sequence[str]) -> numpy.ndarray:
+        return self.encode(texts)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.inner.count_tokens(texts)
