@@ -17,7 +17,8 @@ from typing import Any
 import numpy
 import torch
 from datasets import Dataset
-from peft import LoraConfig
+from peft import LoraConfig, set_peft_model_state_dict
+from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from torch.utils.data import BatchSampler, SequentialSampler
@@ -117,6 +118,17 @@ def load_embedder(base: Path) -> Any:
     return SentenceTransformer(str(base), device=device, local_files_only=True)
 
 
+class AdapterTrainer(SentenceTransformerTrainer):
+    """Goes on with the adapter of a checkpoint alone. The library's way loads the whole model from where it came, and
+    loses what was merged into its weights before."""
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        held = load_file(Path(resume_from_checkpoint) / "adapter_model.safetensors")
+        weights = {name.removeprefix("base_model.model."): tensor for name, tensor in held.items()}
+        told: Any = set_peft_model_state_dict(self.model.transformers_model, weights)
+        assert not told.unexpected_keys, told.unexpected_keys
+
+
 def train_adapter(
     model: Any, data: Sequence[dict[str, Any]], loss: Any, work: Path, settings: EmbedderSettings, report: Report
 ) -> EmbedderResult:
@@ -135,7 +147,7 @@ def train_adapter(
     if last is None:
         log.unlink(missing_ok=True)
     request = StopOnRequest()
-    trainer = SentenceTransformerTrainer(
+    trainer = AdapterTrainer(
         model=model,
         args=_arguments(work, settings, model.device.type),
         train_dataset=Dataset.from_list(list(data)),

@@ -11,6 +11,7 @@ import torch
 
 from arena.errors import ModelUnavailable, WorkspaceError
 from arena.facts import Fact, load_facts
+from finetune.embedder import encoded
 from finetune.retriever import (
     EVERY_FACT,
     LEAST_STEPS,
@@ -199,6 +200,9 @@ def test_a_run_that_is_done_is_not_trained_again(trained: tuple[Path, Path, dict
     model = load(weights_folder(), ADAPTER)
     result = train_retriever(model, space, sought(FACTS, space), trained[1], TINY, told.append)
     assert result.steps == 54 and not [text for text in told if text.startswith("step")]
+    # What was merged into the embedder before is still there: the checkpoint brings the adapter alone.
+    asked = workspace_embedder(trained[0], None, Settings()).encode_query(["ruby"])
+    assert encoded(model, ["ruby"]) == pytest.approx(asked, abs=1e-5)
 
 
 def test_an_adapter_of_another_embedder_or_a_damaged_one_says_how_to_go_on(
