@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finetune.settings import TrainingSettings
 
@@ -11,6 +11,23 @@ if TYPE_CHECKING:  # each brings its own libraries, and a card is of one of them
     from finetune.embedder import EmbedderResult, EmbedderSettings
     from finetune.train import TrainingResult
 
+
+class About(NamedTuple):
+    """What an adapter of the embedder is for, and where that ends."""
+
+    purpose: str
+    limits: str
+
+
+EMBEDDER = About(
+    "LoRA adapter of RAG's embedder: it brings a question near the sentence that answers it, however asked.",
+    "made for short sentences that state facts",
+)
+RETRIEVER = About(
+    "LoRA adapter of RAG's embedder, for questions alone: it was taught where the answers to this workspace's "
+    "training questions stand, and no answer.",
+    "made for these documents; facts that were not among the training questions gain less, or nothing",
+)
 TABLE = ("| what | right | asked | share |", "|---|---|---|---|")
 
 
@@ -64,6 +81,7 @@ def dpo_card(title: str, identity: Mapping[str, Any], pairs: int, settings: "Dpo
 
 
 def embedder_card(
+    about: About,
     title: str,
     base: str,
     data: str,
@@ -71,42 +89,9 @@ def embedder_card(
     result: "EmbedderResult",
     figures: Mapping[str, tuple[int, int]],
 ) -> str:
-    """Markdown, of the embedder's adapter."""
-    purpose = "LoRA adapter of RAG's embedder: it brings a question near the sentence that answers it, however asked."
-    return _embedders(
-        title, purpose, base, data, settings, result, figures, "made for short sentences that state facts"
-    )
-
-
-def retriever_card(
-    title: str,
-    base: str,
-    data: str,
-    settings: "EmbedderSettings",
-    result: "EmbedderResult",
-    figures: Mapping[str, tuple[int, int]],
-) -> str:
-    """Markdown, of a workspace's adapter for questions. The figures are of its rehearsal."""
-    purpose = (
-        "LoRA adapter of RAG's embedder, for questions alone: it was taught where the answers to this workspace's "
-        "training questions stand, and no answer."
-    )
-    limits = "made for these documents; facts that were not among the training questions gain less, or nothing"
-    return _embedders(title, purpose, base, data, settings, result, figures, limits)
-
-
-def _embedders(
-    title: str,
-    purpose: str,
-    base: str,
-    data: str,
-    settings: "EmbedderSettings",
-    result: "EmbedderResult",
-    figures: Mapping[str, tuple[int, int]],
-    limits: str,
-) -> str:
+    """Markdown, of an adapter of the embedder; a retriever's figures are of its rehearsal."""
     lines = [
-        *_opening(title, purpose, {"base_model": base}, "sentence-transformers", figures),
+        *_opening(title, about.purpose, {"base_model": base}, "sentence-transformers", figures),
         f"Training: {result.steps} steps, {result.pairs:,} pairs, {result.seconds / 60:.0f} minutes on "
         f"{result.device}.",
         *(f"Loss {loss:.3f} at step {step}." for step, loss in (*result.losses[:1], *result.losses[-1:])),
@@ -117,7 +102,7 @@ def _embedders(
         f"- Base model: {base}",
         *_settings(settings),
         "",
-        f"Limits: English; {limits}.",
+        f"Limits: English; {about.limits}.",
     ]
     return "\n".join(lines) + "\n"
 

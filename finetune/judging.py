@@ -2,9 +2,9 @@
 
 A judged sentence has a verdict (the logit of yes against no), a likelihood (of the question after the sentence), and
 the score that retrieval found it by. Two logistic regressions make something of them: one tells which sentence answers,
-if one does, the other whether the best one does. Both are fitted on questions that nothing was trained on, each asked
-once more without the sentences that answer it: what is best then is what a question without an answer finds. They are
-measured on other questions and kept in `calibration.json`, beside the adapter or in a workspace (models/judge.py).
+if one does, the other whether the best one does. They are fitted on questions that nothing was trained on, each asked
+once more without the sentences that answer it, measured on other questions and kept in `calibration.json`, beside the
+adapter or in a workspace, which takes the second one from the adapter (models/judge.py).
 """
 
 import json

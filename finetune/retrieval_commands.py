@@ -2,15 +2,21 @@
 workspace, and how the signs of the judge are weighed."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from arena.errors import WorkspaceError
+from arena.facts import Fact, load_facts
 from finetune import wiring
 from finetune.commands import WORKSPACE
 from finetune.making import READER, READER_ROOM, digest, reader_figures, say, write_beside
+
+if TYPE_CHECKING:
+    from finetune.embedder import EmbedderResult
+    from finetune.retriever import Sought
 
 CALIBRATED, LEFT_OUT, UNANSWERABLE = 2, 8, 6
 """Wordings of each fact that a workspace's calibration is fitted on: of all that have an answer; of those that a
@@ -22,6 +28,11 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
+def rehearsal_adapter(workspace: Path) -> Path:
+    """Where `retriever` leaves what it rehearsed, for `calibrate`."""
+    return workspace / "runs" / "retriever" / "rehearsal" / "adapter"
+
+
 def embedder(
     epochs: int = typer.Option(1, min=1, help="How often every wording of a question is shown."),
     learning_rate: float = typer.Option(7e-4, help="At its highest, after the warm-up."),
@@ -31,7 +42,7 @@ def embedder(
 
     The index of a workspace is built anew at the next start. Train the reader after it: its practice is what a search
     brings."""
-    from finetune.card import embedder_card
+    from finetune.card import EMBEDDER, embedder_card
     from finetune.embedder import EmbedderSettings, brought, load_embedder, train_embedder, write_embedder
     from finetune.reader import RECORDS, load_records, split
 
@@ -44,7 +55,7 @@ def embedder(
     figures = {f"held-out records, {kind}, before": value for kind, value in before.items()}
     figures |= {f"held-out records, {kind}": value for kind, value in after.items()}
     data = f"{len(records)} hand-written records ({len(held_out)} more held out), `records.jsonl` {digest(RECORDS)}"
-    write_embedder(model, target, name, embedder_card(target.name, name, data, settings, result, figures))
+    write_embedder(model, target, name, embedder_card(EMBEDDER, target.name, name, data, settings, result, figures))
     for kind, (right, asked) in figures.items():
         say(f"  {kind}: {right} of {asked}")
     say(f"Done: {target}")
@@ -64,8 +75,7 @@ def retriever(
     rehearsal without every fifth fact and every eighth wording: what it brings for them is told, and `calibrate`
     fits RAG's judge on them. Held-out wordings and facts of class "documents only" are never looked at.
     """
-    from arena.facts import load_facts
-    from finetune.card import retriever_card
+    from finetune.card import RETRIEVER, embedder_card
     from finetune.retriever import (
         RetrieverSettings,
         brought,
@@ -76,34 +86,37 @@ def retriever(
         write_retriever,
     )
 
-    facts, settings = load_facts(workspace / "questions.jsonl"), RetrieverSettings(epochs, learning_rate, seed=seed)
-    corpus = wiring.corpus(workspace, say)
-    load, name, identity, target = wiring.query_embedder(workspace)
+    path = workspace / "questions.jsonl"
+    facts, settings = load_facts(path), RetrieverSettings(epochs, learning_rate, seed=seed)
+    corpus, identity = wiring.corpus(workspace, say)
+    load, name, target = wiring.query_embedder(workspace)
     practised, wordings, others = rehearsal(facts)
     exams = {"other wordings": sought(wordings, corpus), "other facts": sought(others, corpus)}
-
-    def figures(model: Any, when: str) -> dict[str, tuple[int, int]]:
-        told = {exam: brought(model, corpus, asked) for exam, asked in exams.items()}
-        return {f"rehearsal, {exam}, {kind}{when}": value for exam, row in told.items() for kind, value in row.items()}
-
     work = workspace / "runs" / "retriever"
-    say("rehearsal: without some facts and wordings, to measure")
-    model = load()
-    measured = figures(model, ", before")
-    data = f"%s wordings of %s facts, `questions.jsonl` {digest(workspace / 'questions.jsonl')}"
-    for found, folder, into in (
-        (sought(practised, corpus), work / "rehearsal", work / "rehearsal" / "adapter"),
-        (sought(facts, corpus), work / "all", target),
-    ):
-        result = train_retriever(model, corpus, found, folder, settings, say)
-        if into != target:
-            measured |= figures(model, "")
-        told = data % (f"{sum(len(each.wordings) for each in found):,}", len(found))
-        card = retriever_card(target.name, name, told, fitting(found, settings), result, measured)
+
+    def examine(model: Any, when: str = "") -> None:
+        for exam, asked in exams.items():
+            told = brought(model, corpus, asked)
+            measured.update({f"rehearsal, {exam}, {kind}{when}": value for kind, value in told.items()})
+
+    def trained(taught: Sequence[Fact], run: str) -> "tuple[Any, list[Sought], EmbedderResult]":
+        model, found = load(), sought(taught, corpus)
+        return model, found, train_retriever(model, corpus, found, work / run, settings, say)
+
+    def write(model: Any, found: "list[Sought]", result: "EmbedderResult", into: Path) -> None:
+        learnt = sum(len(each.wordings) for each in found)
+        data = f"{learnt:,} wordings of {len(found)} facts, `questions.jsonl` {digest(path)}"
+        card = embedder_card(RETRIEVER, target.name, name, data, fitting(found, settings), result, measured)
         write_retriever(model, into, name, identity, card)
-        if into != target:
-            say("now all of them")
-            model = load()
+
+    measured: dict[str, tuple[int, int]] = {}
+    examine(load(), ", before")
+    say("rehearsal: without some facts and wordings, to measure")
+    rehearsed = trained(practised, "rehearsal")
+    examine(rehearsed[0])
+    write(*rehearsed, rehearsal_adapter(workspace))
+    say("now all of them")
+    write(*trained(facts, "all"), target)
     for kind, (right, asked) in measured.items():
         say(f"  {kind}: {right} of {asked}")
     say(f"Done: {target}; next: python -m finetune calibrate {workspace}")
@@ -143,14 +156,13 @@ def calibrate(workspace: Path = WORKSPACE, base_model: str = "") -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from arena.facts import load_facts
     from finetune import judging
     from finetune.reader import workspace_exam
     from finetune.retriever import rehearsal
 
     facts, rehearsed, wordings = load_facts(workspace / "questions.jsonl"), None, CALIBRATED
     if wiring.own_query_adapter(workspace) is not None:
-        rehearsed = workspace / "runs" / "retriever" / "rehearsal" / "adapter"
+        rehearsed = rehearsal_adapter(workspace)
         if not rehearsed.is_dir():
             raise WorkspaceError(
                 f"The rehearsal of the workspace's retriever is not in {rehearsed}: calibrating needs it. Run "

@@ -79,7 +79,7 @@ def served(folder: Path) -> Callable[[Sequence[Message]], list[int]]:
 
 def passages(workspace: Path, report: Report) -> list[Passage]:
     """The passages of the workspace's documents, as RAG cuts them."""
-    chunks = _index(workspace, report).chunks
+    chunks = _index(workspace, report, None).chunks
     return [Passage(chunk.document, chunk.context, chunk.text, chunk.sentences) for chunk in chunks]
 
 
@@ -104,7 +104,7 @@ def retriever(workspace: Path, report: Report) -> Callable[[str], Sequence[str]]
     """question -> the sentences that the workspace's index brings, as the hybrid is served them: without a judge."""
     from rag.retrieve import as_documents, search, sentences_of
 
-    index = _index(workspace, report)
+    index = _index(workspace, report, own_query_adapter(workspace))
     return lambda question: sentences_of(as_documents(index, search(index, question)))
 
 
@@ -144,7 +144,7 @@ def practice_search(records: Sequence[Record], folder: Path) -> Search:
 
 def search(workspace: Path, report: Report, query_adapter: Path | None = None) -> Search:
     """What RAG puts before its judge in this workspace, its questions encoded with this adapter."""
-    return _search(_index(workspace, report, lambda own: query_adapter))
+    return _search(_index(workspace, report, query_adapter))
 
 
 def own_query_adapter(workspace: Path) -> Path | None:
@@ -163,34 +163,32 @@ def query_identity(workspace: Path) -> str:
     return open_embedder(path, adapted=settings.embedder_adapter != "none", query_adapter=own).query_identity
 
 
-def corpus(workspace: Path, report: Report) -> "Corpus":
-    """What RAG searches in this workspace."""
+def corpus(workspace: Path, report: Report) -> tuple["Corpus", str]:
+    """What RAG searches in this workspace, and the identity of the embedder that made its vectors."""
     from finetune.retriever import Corpus
     from rag.build import chunk_text
     from rag.vectors import rows
 
-    index = _index(workspace, report, lambda own: None)
+    index = _index(workspace, report, None)
     passages = rows(index.vectors)
     if passages is None:
         passages = index.embedder.encode([chunk_text(chunk) for chunk in index.chunks])
     sentences = tuple(sentence.text for sentence in index.sentences)
-    return Corpus(sentences, index.sentence_vectors, index.parents, passages)
+    return Corpus(sentences, index.sentence_vectors, index.parents, passages), index.embedder.identity
 
 
-def query_embedder(workspace: Path) -> tuple[Callable[[], Any], str, str, Path]:
+def query_embedder(workspace: Path) -> tuple[Callable[[], Any], str, Path]:
     """Of the embedder that a workspace's documents are encoded with: what loads it, on the GPU if there is one, its
-    name, its identity, and where the adapter for questions belongs."""
+    name, and where the adapter for questions belongs."""
     import torch
 
-    from rag.embedder import HUB_NAME, load, open_embedder, shipped_adapter, weights_folder
+    from rag.embedder import HUB_NAME, load, shipped_adapter, weights_folder
     from rag.settings import RETRIEVER
 
     path, settings = _configured(workspace)
-    adapted = settings.embedder_adapter != "none"
-    folder, adapter = weights_folder(path), shipped_adapter(path, adapted)
-    identity = open_embedder(path, adapted=adapted).identity
+    folder, adapter = weights_folder(path), shipped_adapter(path, settings.embedder_adapter != "none")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return lambda: load(folder, adapter, device), path.name if path else HUB_NAME, identity, workspace / RETRIEVER
+    return lambda: load(folder, adapter, device), path.name if path else HUB_NAME, workspace / RETRIEVER
 
 
 def _search(index: Any) -> Search:
@@ -213,15 +211,13 @@ def _configured(workspace: Path) -> tuple[Path | None, Any]:
     return Path(named) if named else None, settings_from(Settings, "rag", opened.table("rag"))
 
 
-def _index(workspace: Path, report: Report, asked_with: Callable[[Path | None], Path | None] = lambda own: own) -> Any:
-    """The workspace's index; questions are encoded with the adapter that `asked_with` makes of the workspace's own."""
+def _index(workspace: Path, report: Report, query_adapter: Path | None) -> Any:
+    """The workspace's index; questions are encoded with this adapter."""
     from rag.embedder import open_embedder
     from rag.index import open_or_build
-    from rag.settings import query_adapter
 
     path, settings = _configured(workspace)
-    adapter = asked_with(query_adapter(workspace, settings))
-    embedder = open_embedder(path, adapted=settings.embedder_adapter != "none", query_adapter=adapter)
+    embedder = open_embedder(path, adapted=settings.embedder_adapter != "none", query_adapter=query_adapter)
     index = open_or_build(workspace, embedder, settings)
     report(str(index.report))
     return index
