@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -14,8 +15,10 @@ from arena.contestant import StopSignal
 from arena.events import Event, Finished, Note, Passage, Retrieved, StopReason, Token, Working
 from arena.prompts import PROMPT_VERSION
 from arena.question import Question
+from arena.verified import Support
 from rag.budget import Prompt, fitted
 from rag.chain import build_chain, needed, too_far
+from rag.follow_ups import search_text
 from rag.index import Index
 from rag.retrieve import SEARCH_VERSION, Found, Judge, as_documents, candidates, ranked, search
 
@@ -107,25 +110,46 @@ class RagContestant:
                         yield Token(text)
         yield Finished(usage["input_tokens"], usage["output_tokens"], reason)
 
-    def supporting(self, answer: str) -> tuple[Passage, ...]:
-        """Passages that say what an answer says, one for each of its sentences, whoever gave it; none unless every
-        sentence has one. Costs one embedding."""
+    def support(self, question: Question, answer: str) -> Support:
+        """Passages that say what an answer says, one for each of its sentences, whoever gave it; and the lowest
+        probability by which the judge finds that one of these sentences answers the question, certain without a judge.
+        Costs two embeddings and what the judge takes."""
         self._forget_deleted()
         if not self._index.chunks or not answer.strip():
-            return ()
-        found = ranked(self._index, answer, stated=True)
-        places = tuple(candidates(self._index, found)[:COMPARED])
-        scores = tuple(float(found.scores[place]) for place in places)
-        documents = as_documents(self._index, Found((), places, scores))
+            return Support()
+        places = candidates(self._index, ranked(self._index, answer, stated=True))[:COMPARED]
+        chunks = list(dict.fromkeys(self._index.sentences[place].chunk for place in places))
+        documents = as_documents(self._index, Found((), tuple(places), (1.0,) * len(places)))
         passages = [_passage(document, shown=True) for document in documents]
         claims = cite(answer, passages)
         sources = [claim.source for claim in claims if claim.source is not None]
         if not claims or len(sources) < len(claims):
-            return ()
-        told: dict[int, set[str]] = {}
+            return Support()
+        told: dict[int, list[str]] = {}
         for source in sources:
-            told.setdefault(source.passage, set()).add(passages[source.passage].text[source.start : source.end])
-        return tuple(replace(passages[place], used=tuple(sorted(texts))) for place, texts in told.items())
+            text = passages[source.passage].text[source.start : source.end]
+            told.setdefault(source.passage, []).append(text)
+        said = [(chunks[number], text) for number, texts in told.items() for text in texts]
+        shown = tuple(replace(passages[number], used=tuple(sorted(set(texts)))) for number, texts in told.items())
+        return Support(shown, self._answered(question, said))
+
+    def _answered(self, question: Question, said: Sequence[tuple[int, str]]) -> float:
+        """How likely these (chunk, sentence) answer the question, by the judge and beside what it would be shown."""
+        if self._judge is None:
+            return 1.0
+        index = self._index
+        asked = search_text(question.text, question.history, index.settings.follow_ups, self._rewriter)
+        found = ranked(index, asked)
+        stated = {
+            int(place)
+            for chunk, text in said
+            for place in numpy.flatnonzero(index.parents == chunk)
+            if text in index.sentences[place].text
+        }
+        shown = list(dict.fromkeys([*candidates(index, found), *sorted(stated)]))
+        texts = [(index.sentences[place].text, max(0.0, float(found.scores[place]))) for place in shown]
+        chances = dict(zip(shown, self._judge.scores(asked, texts), strict=True))
+        return min((float(chances[place]) for place in stated), default=0.0)
 
     def _forget_deleted(self) -> None:
         """What is gone stays gone until the index is opened anew, even if a file of its name comes back."""

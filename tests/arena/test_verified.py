@@ -10,7 +10,7 @@ from arena.contestant import StopSignal
 from arena.errors import WorkspaceError
 from arena.events import Event, Failed, Finished, Note, Passage, Retrieved, Token, Waiting, Working
 from arena.question import Question
-from arena.verified import Verified, VerifiedSettings
+from arena.verified import Support, Verified, VerifiedSettings
 
 SURE, UNSURE = 0.0005, 0.05
 """Nats a token: the medians on the demo are about 0.001 for what was learnt and 0.02 for what is invented."""
@@ -40,9 +40,10 @@ class Memory:
 
 @dataclass
 class Documents:
-    """A documents' contestant that supports only one sentence."""
+    """A documents' contestant that supports only one sentence, which answers the question as likely as it is told."""
 
     supported: str = ""
+    answers: float = 0.9
     name: str = "rag"
     device: str = "here"
     asked: int = 0
@@ -51,8 +52,8 @@ class Documents:
     def identity(self) -> Mapping[str, str]:
         return {"index": "i"}
 
-    def supporting(self, answer: str) -> tuple[Passage, ...]:
-        return (PASSAGE,) if answer.strip() == self.supported else ()
+    def support(self, question: Question, answer: str) -> Support:
+        return Support((PASSAGE,), self.answers) if answer.strip() == self.supported else Support()
 
     def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
         self.asked += 1
@@ -91,12 +92,26 @@ def test_memory_that_is_unsure_and_unsupported_is_not_shown_and_the_documents_ar
     assert any(isinstance(event, Note) and "not believed" in event.text for event in found)
 
 
-def test_support_and_sureness_each_make_memory_likelier() -> None:
-    settings = VerifiedSettings()
-    assert settings.probability(SURE, True) > settings.probability(SURE, False) > settings.probability(UNSURE, False)
-    assert settings.probability(UNSURE, True) > settings.probability(UNSURE, False)
-    assert settings.probability(0.0, True) <= 1
-    assert settings.probability(float("1e9"), False) >= 0
+def test_what_the_documents_say_to_another_question_supports_nothing() -> None:
+    documents = Documents(supported="It weighs 4 kg.", answers=0.01)
+    assert told(events(Memory("It weighs 4 kg.", UNSURE), documents)) == "It costs 9 crowns."
+
+
+def test_memory_that_does_not_know_asks_the_documents_however_sure_of_its_words() -> None:
+    documents = Documents(supported="I do not know.", answers=1.0)
+    assert told(events(Memory("I do not know.", 0.0), documents)) == "It costs 9 crowns."
+
+
+def test_support_an_answer_in_it_and_sureness_each_make_memory_likelier() -> None:
+    settings, none = VerifiedSettings(), Support()
+    answered, beside = Support((PASSAGE,), 0.9), Support((PASSAGE,), 0.1)
+    for surprise in (SURE, UNSURE):
+        assert settings.probability(surprise, answered) > settings.probability(surprise, beside)
+        assert settings.probability(surprise, answered) > settings.probability(surprise, none)
+    for support in (answered, beside, none):
+        assert settings.probability(SURE, support) > settings.probability(UNSURE, support)
+    assert settings.probability(0.0, Support((PASSAGE,), 1.0)) <= 1
+    assert settings.probability(float("1e9"), Support((PASSAGE,), 0.0)) >= 0
 
 
 def test_a_model_that_does_not_tell_how_sure_it_is_is_not_believed_by_default() -> None:

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
-from arena.events import Finished, Retrieved, Token, Working
+from arena.events import Finished, Passage, Retrieved, Token, Working
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from arena.question import Question, Turn
 from arena.runner import Runner, answer_all
@@ -241,12 +241,26 @@ def test_template_tokens_of_documents_names_and_questions_reach_no_model(
 
 def test_what_the_documents_say_supports_an_answer_and_what_they_do_not_say_does_not(index: Index) -> None:
     rag, model = contestant(index, "never asked")
-    (passage,) = rag.supporting("The glass lamp weighs 9 kilograms.")
+
+    def supporting(answer: str) -> tuple[Passage, ...]:
+        return rag.support(Question(HEAVY), answer).passages
+
+    (passage,) = supporting("The glass lamp weighs 9 kilograms.")
     assert passage.document == "lamps.md" and passage.used == ("The Orlin glass lamp weighs 9 kilograms.",)
-    assert len(rag.supporting("The brass lamp weighs 4 kilograms. Every employee has 31 days of holiday.")) == 2
+    assert len(supporting("The brass lamp weighs 4 kilograms. Every employee has 31 days of holiday.")) == 2
     for wrong in ("The glass lamp weighs 4 kilograms.", "The glass lamp weighs 9 kilograms. It is green.", " "):
-        assert rag.supporting(wrong) == ()
+        assert supporting(wrong) == ()
     assert model._said == []
+
+
+def test_what_supports_an_answer_is_judged_by_whether_it_answers_the_question(index: Index) -> None:
+    model = ScriptedModel(pieces=["never asked"])
+    judge = ScriptedJudge(glass=0.2, brass=0.7)
+    rag = RagContestant(index, model, GENERATOR, judge=judge)
+    both = "The brass lamp weighs 4 kilograms. The glass lamp weighs 9 kilograms."
+    assert rag.support(Question(HEAVY), "The brass lamp weighs 4 kilograms.").answers == 0.7
+    assert rag.support(Question(HEAVY), both).answers == 0.2
+    assert rag.support(Question(HEAVY), "The brass lamp weighs 5 kilograms.").answers == 0.0
 
 
 class Misled:
@@ -267,7 +281,7 @@ def test_a_question_is_looked_for_as_questions_are_and_an_answer_as_texts_are(in
     rag, _ = contestant(misled, "x", overlap_weight=0.0, passage_words_weight=0.0)
     used = [sentence for passage in passages(ask(rag, "Tavi Brunn?")).passages for sentence in passage.used]
     assert "Every employee has 31 days of paid holiday a year." in used
-    (passage,) = rag.supporting("It was designed by Tavi Brunn.")
+    (passage,) = rag.support(Question("Tavi Brunn?"), "It was designed by Tavi Brunn.").passages
     assert passage.document == "lamps.md"
     assert rag.identity["query_adapter"] == "misled"
     assert "query_adapter" not in contestant(index, "x")[0].identity
