@@ -65,8 +65,10 @@ def run_server(path: Path, host: str, port: int) -> None:
     from arena.loading import State
 
     generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
-    judge = " The reader adapter judges which sentences it reads." if parts.rag_settings.judge != "none" else ""
-    trained = " Its search was trained on this workspace's questions." if parts.retriever_trained else ""
+    judges = "its own judge" if parts.judge_trained else "the reader adapter"
+    judge = f" Which sentences it reads, {judges} decides." if parts.rag_settings.judge != "none" else ""
+    taught = [what for what, was in (("search", parts.retriever_trained), ("judge", parts.judge_trained)) if was]
+    trained = f" Trained on this workspace's questions: its {' and its '.join(taught)}." if taught else ""
     with kept_safe(workspace, history) as keeper:
 
         def status() -> dict[str, State]:

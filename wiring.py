@@ -25,6 +25,8 @@ from arena.workspace import Workspace, settings_from
 
 READER = Path(__file__).parent / "finetune" / "adapters" / "reader"
 LOCAL = "local"
+JUDGE = "judge"
+"""The adapter that a workspace's own judge is."""
 Report = Callable[[str], None]
 
 
@@ -55,10 +57,12 @@ class Parts:
 
     def __post_init__(self) -> None:
         # Read here, not in the loading thread: a wrong value is said at once. Imports nothing heavy.
-        from rag.settings import Settings, query_adapter
+        from rag.settings import Settings, own_judge, query_adapter
 
         self.rag_settings = settings_from(Settings, "rag", self.workspace.table("rag"))
         self.retriever_trained = query_adapter(self.workspace.path, self.rag_settings) is not None
+        self._own_judge = own_judge(self.workspace.path, self.rag_settings)
+        self.judge_trained = self._own_judge is not None
         self.hybrid_settings = settings_from(VerifiedSettings, "hybrid", self.workspace.table("hybrid"))
         self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1)
         self.worker = Worker("inference")
@@ -69,7 +73,7 @@ class Parts:
             "rag": self._rag,
             "base": lambda report: self._closed_book("base", "base", report),
         }
-        if self._hybrid.is_dir():
+        if self._own("hybrid").is_dir():
             makers["hybrid"] = self._trained_hybrid
         elif self._adapters()["fine-tuned"].is_dir() and self.rag_settings.judge != "none":
             makers["hybrid"] = self._verified_hybrid
@@ -154,9 +158,11 @@ class Parts:
 
     def _adapters(self) -> dict[str, Path]:
         """Every adapter's folder, by name."""
-        own = {"fine-tuned": self.workspace.path / "adapters" / "fine-tuned", "reader": READER}
-        if self._hybrid.is_dir():
-            own["hybrid"] = self._hybrid
+        own = {"fine-tuned": self._own("fine-tuned"), "reader": READER}
+        if self._own("hybrid").is_dir():
+            own["hybrid"] = self._own("hybrid")
+        if self._own_judge is not None:
+            own[JUDGE] = self._own_judge
         return own | {name: self.workspace.path / path for name, path in self.workspace.table("adapters").items()}
 
     def _index(self, report: Report) -> Any:
@@ -220,10 +226,9 @@ class Parts:
     def _rewrites(self, report: Report) -> Any:
         return self.rewriter(report) if self.rag_settings.follow_ups == "rewrite" else None
 
-    @property
-    def _hybrid(self) -> Path:
-        """Where the hybrid's adapter is, if one was trained; without it there is no such contestant."""
-        return self.workspace.path / "adapters" / "hybrid"
+    def _own(self, name: str) -> Path:
+        """Where an adapter of the workspace is, if it was trained; without a hybrid's there is no such contestant."""
+        return self.workspace.path / "adapters" / name
 
     def _verified_hybrid(self, report: Report) -> Contestant:
         """What the fine-tuned model remembers, if it is believed, else RAG with a judge that must be surer."""
@@ -256,14 +261,14 @@ class Parts:
         """Who judges the sentences that RAG found; None when the workspace wants nobody."""
         from models.judge import LocalJudge, load_calibration, workspace_calibration
 
-        name = self.rag_settings.judge
-        if name == "none":
+        if self.rag_settings.judge == "none":
             return None
+        name = "reader" if self._own_judge is None else JUDGE
         self._chat_model(name, report)  # raises when the adapter is missing or foreign
         adapter = self._adapters()[name]
         follow(self.index, report)
         own = workspace_calibration(self.workspace.path, adapter, self.index.value().embedder.query_identity)
-        return LocalJudge(self.engine.value(), name, own or load_calibration(adapter))
+        return LocalJudge(self.engine.value(), name, own or load_calibration(self._adapters()["reader"]))
 
 
 def follow(loading: Loading[Any], report: Report) -> None:

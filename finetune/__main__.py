@@ -1,5 +1,6 @@
 """`python -m finetune`: `train`, `seeds`, `hybrid`, `from-votes` (of a WORKSPACE) and `reader`. What RAG finds and
-judges with is in retrieval_commands.py, what is not a training run in commands.py, how a run is made in making.py."""
+judges with is in retrieval_commands.py and judge_commands.py, what is not a training run in commands.py, how a run is
+made in making.py."""
 
 import os
 from dataclasses import replace
@@ -13,7 +14,7 @@ import typer
 
 from arena.errors import ArenaError, Stopped
 from arena.prompts import PROMPT_VERSION
-from finetune import commands, retrieval_commands, wiring
+from finetune import commands, judge_commands, retrieval_commands, wiring
 from finetune.commands import PREVIEW, WORKSPACE
 from finetune.making import READER, READER_ROOM, Figures, closed_book, digest, in_turn, make, reader_figures, say, shown
 from finetune.settings import Flags, chosen, training_options
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 commands.add_to(app)
 retrieval_commands.add_to(app)
+judge_commands.add_to(app)
 HELD_OUT_LOSS = 12
 """How many held-out records the loss is taken on while training; the figures afterwards use all, those of the judge
 every other one (the rest fit its calibration)."""

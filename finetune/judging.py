@@ -156,14 +156,17 @@ def halves(facts: Sequence[Fact]) -> tuple[list[Fact], list[Fact]]:
     return taught[::2], taught[1::2]
 
 
-def calibrate(judged: Sequence[Judged], accept: Weights | None = None) -> Calibration:
-    """Fit on every text of these questions, as they are and knocked out; without a penalty, a few weights on thousands
-    of texts. `accept`: what tells whether the best one answers, if it was fitted elsewhere.
+def calibrate(judged: Sequence[Judged], accept: Weights | None = None, knock_out: bool = True) -> Calibration:
+    """Fit on every text of these questions, as they are and, `knock_out`, without what answers them, too; without a
+    penalty, a few weights on thousands of texts. `accept`: what tells whether the best one answers, if it was fitted
+    elsewhere.
 
     Raises:
         WorkspaceError: no question, or none of the texts answers, or all do.
     """
-    questions = [*judged, *(out for question in judged if (out := knocked_out(question)) is not None)]
+    questions = list(judged)
+    if knock_out:
+        questions += [out for question in judged if (out := knocked_out(question)) is not None]
     if len({answers for question in questions for answers in question.right}) < 2:
         raise WorkspaceError(
             f"Nothing to fit on: of {len(judged)} questions no text that a search brings is known to answer, or"

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from arena.errors import WorkspaceError
 from arena.prompts import PROMPT_VERSION
 from finetune import commands, wiring
 from finetune.settings import Flags, TrainingSettings, chosen
@@ -164,3 +165,19 @@ def write_beside(path: Path, text: str) -> None:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def rehearsal_adapter(workspace: Path, name: str) -> Path:
+    """Where `retriever` and `judge` leave what they rehearsed, for `calibrate`."""
+    return workspace / "runs" / name / "rehearsal" / "adapter"
+
+
+def rehearsed(workspace: Path, name: str) -> Path:
+    """What a command rehearsed. Raises `WorkspaceError` when it is not there."""
+    adapter = rehearsal_adapter(workspace, name)
+    if not adapter.is_dir():
+        raise WorkspaceError(
+            f"The rehearsal of the workspace's {name} is not in {adapter}, and is needed. Run "
+            f"`python -m finetune {name} {workspace}` again."
+        )
+    return adapter

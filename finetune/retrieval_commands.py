@@ -1,36 +1,25 @@
-"""The commands that train what RAG finds and judges with, less the reader itself: its embedder, a retriever of a
-workspace, and how the signs of the judge are weighed."""
+"""The commands that train what RAG finds with: its embedder, and a retriever of a workspace. Its judge's are in
+judge_commands.py."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from arena.errors import WorkspaceError
 from arena.facts import Fact, load_facts
 from finetune import wiring
 from finetune.commands import WORKSPACE
-from finetune.making import READER, READER_ROOM, digest, reader_figures, say, write_beside
+from finetune.making import READER_ROOM, digest, rehearsal_adapter, say
 
 if TYPE_CHECKING:
     from finetune.embedder import EmbedderResult
     from finetune.retriever import Sought
 
-CALIBRATED, LEFT_OUT, UNANSWERABLE = 2, 8, 6
-"""Wordings of each fact that a workspace's calibration is fitted on: of all that have an answer; of those that a
-rehearsal left out, which are fewer; of those without an answer, which are fewer, too."""
-
 
 def add_to(app: typer.Typer) -> None:
-    for command in (embedder, retriever, weigh, calibrate):
+    for command in (embedder, retriever):
         app.command()(command)
-
-
-def rehearsal_adapter(workspace: Path) -> Path:
-    """Where `retriever` leaves what it rehearsed, for `calibrate`."""
-    return workspace / "runs" / "retriever" / "rehearsal" / "adapter"
 
 
 def embedder(
@@ -112,78 +101,11 @@ def retriever(
     measured: dict[str, tuple[int, int]] = {}
     examine(load(), ", before")
     say("rehearsal: without some facts and wordings, to measure")
-    rehearsed = trained(practised, "rehearsal")
-    examine(rehearsed[0])
-    write(*rehearsed, rehearsal_adapter(workspace))
+    practice = trained(practised, "rehearsal")
+    examine(practice[0])
+    write(*practice, rehearsal_adapter(workspace, "retriever"))
     say("now all of them")
     write(*trained(facts, "all"), target)
     for kind, (right, asked) in measured.items():
         say(f"  {kind}: {right} of {asked}")
     say(f"Done: {target}; next: python -m finetune calibrate {workspace}")
-
-
-def weigh(base_model: str = "") -> None:
-    """Examine the shipped reader again and fit anew how its signs are weighed; the adapter stays as it is."""
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    from finetune.card import measured_again
-    from finetune.reader import load_records, split
-    from finetune.seeds import FILE
-
-    base, tokenizer = wiring.base(base_model, say)
-    _, held_out = split(load_records())
-    plain = AutoModelForCausalLM.from_pretrained(base, local_files_only=True)
-    measured, files = reader_figures(PeftModel.from_pretrained(plain, str(READER)), tokenizer, held_out)
-    told = measured_again((READER / "README.md").read_text(encoding="utf-8"), measured)
-    (READER / FILE).unlink(missing_ok=True)  # of another examination
-    for name, text in {**files, "README.md": told}.items():
-        write_beside(READER / name, text)
-    for name, (right, asked) in measured.items():
-        say(f"  {name}: {right} of {asked}")
-
-
-def calibrate(workspace: Path = WORKSPACE, base_model: str = "") -> None:
-    """Fit how RAG's judge weighs its signs to this workspace's own training questions: WORKSPACE/calibration.json.
-
-    Held-out wordings and facts of class "documents only" are never asked; where there is a trained retriever, only
-    facts that its rehearsal left out, searched as the rehearsed one does: most questions are about what nobody trained
-    on. Fitted is which sentence is the best one. Whether that one answers stays as the reader's practice told, whose
-    questions without an answer are near misses made by hand; those that a workspace's own questions become when the
-    answer is taken away are easier, and what is fitted on them accepts too much. What is told was fitted on every other
-    fact and counted on the rest, what is written is fitted on all. rag.judged_below chooses the line of the table.
-    """
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    from finetune import judging
-    from finetune.reader import workspace_exam
-    from finetune.retriever import rehearsal
-
-    facts, rehearsed, wordings = load_facts(workspace / "questions.jsonl"), None, CALIBRATED
-    if wiring.own_query_adapter(workspace) is not None:
-        rehearsed = rehearsal_adapter(workspace)
-        if not rehearsed.is_dir():
-            raise WorkspaceError(
-                f"The rehearsal of the workspace's retriever is not in {rehearsed}: calibrating needs it. Run "
-                f"`python -m finetune retriever {workspace}` again."
-            )
-        *_, others = rehearsal(facts)
-        facts, wordings = [*others, *(fact for fact in facts if not fact.answerable)], LEFT_OUT
-    search = wiring.search(workspace, say, rehearsed)
-    base, tokenizer = wiring.base(base_model, say, workspace)
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, local_files_only=True), str(READER))
-    model.to(wiring.served_dtype())
-    parts = []
-    for chosen in judging.halves(facts):
-        say(f"{len(chosen)} facts")
-        asked = workspace_exam([fact for fact in chosen if fact.answerable], search, wordings)
-        asked += workspace_exam([fact for fact in chosen if not fact.answerable], search, UNANSWERABLE)
-        parts.append(judging.judge(model, tokenizer, asked, say))
-    accept = judging.accepting((READER / "calibration.json").read_text(encoding="utf-8"))
-    for name, (right, of) in judging.counts(parts[1], judging.calibrate(parts[0], accept)).items():
-        say(f"  {name}: {right} of {of}")
-    fitted = judging.calibrate([*parts[0], *parts[1]], accept)
-    made_for = {"adapter_hash": wiring.adapter_hash(READER), "query_adapter": wiring.query_identity(workspace)}
-    write_beside(workspace / "calibration.json", json.dumps(fitted.as_rows() | made_for, indent=2) + "\n")
-    say(f"Done: {workspace / 'calibration.json'}; it counts from the next start.")

@@ -154,6 +154,13 @@ def own_query_adapter(workspace: Path) -> Path | None:
     return query_adapter(workspace, _configured(workspace)[1])
 
 
+def own_judge(workspace: Path) -> Path | None:
+    """The workspace's own judge, if RAG uses one there."""
+    from rag.settings import own_judge as found
+
+    return found(workspace, _configured(workspace)[1])
+
+
 def query_identity(workspace: Path) -> str:
     """What RAG's adapter for questions is in this workspace, empty without one."""
     from rag.embedder import open_embedder

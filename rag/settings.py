@@ -8,7 +8,7 @@ from arena.errors import WorkspaceError
 from rag.address import HERE, address_of
 
 Generator = Literal["reader", "base"]
-JudgeName = Literal["reader", "none"]
+JudgeName = Literal["workspace", "reader", "none"]
 EmbedderAdapter = Literal["questions", "none"]
 QueryAdapter = Literal["workspace", "none"]
 FollowUps = Literal["previous", "rewrite", "as asked"]
@@ -22,6 +22,8 @@ CHOICES = {
 }
 RETRIEVER = Path("adapters") / "retriever"
 """Where a workspace keeps the adapter that was taught where the answers to its questions stand."""
+JUDGE = Path("adapters") / "judge"
+"""Where it keeps the one that was taught what answers them."""
 AT_LEAST_ONE = (
     *("passages", "sentences", "candidates", "judged_sentences"),
     *("context_tokens", "answer_tokens", "chunk_tokens", "max_file_megabytes"),
@@ -35,9 +37,10 @@ class Settings:
     `passages`, `sentences`: a sentence may be chosen when it stands in one of that many best passages, or is
     itself among the nearest; that many sentences are shown to the model. A small reader reads fewer better.
     `generator`: which prompt the model was made for: the trained reader's or the plain one.
-    `judge`: who decides which of the `candidates` best sentences answer the question: the reader adapter, which
-    gives each the probability that it does, or nobody. With a judge the model is shown the `judged_sentences` best,
-    or two that are judged together when the best one's probability is under `judged_below`; when theirs is under
+    `judge`: who decides which of the `candidates` best sentences answer the question, giving each the probability that
+    it does: the adapter that was taught what answers this workspace's questions (`python -m finetune judge`), if there
+    is one, else the reader's; always the reader's; or nobody. With a judge the model is shown the `judged_sentences`
+    best, or two that are judged together when the best one's probability is under `judged_below`; when theirs is under
     `judged_pair_below` (or that one, if it is higher), it is not asked (the source: README, Measured). Two must more
     likely answer than not: they are the best of up to nine, and of questions without an answer, too, one is the best.
     `embedder_adapter`: whether the usual embedder has its adapter, which was taught on practice questions how people
@@ -63,7 +66,7 @@ class Settings:
     passages: int = 8
     sentences: int = 5
     generator: Generator = "reader"
-    judge: JudgeName = "reader"
+    judge: JudgeName = "workspace"
     embedder_adapter: EmbedderAdapter = "questions"
     query_adapter: QueryAdapter = "workspace"
     follow_ups: FollowUps = "previous"
@@ -113,3 +116,9 @@ def query_adapter(workspace: Path, settings: Settings) -> Path | None:
     """The workspace's own adapter for questions, if there is one and it is wanted."""
     own = workspace / RETRIEVER
     return own if settings.query_adapter != "none" and own.is_dir() else None
+
+
+def own_judge(workspace: Path, settings: Settings) -> Path | None:
+    """The workspace's own adapter for judging, if there is one and it is wanted."""
+    own = workspace / JUDGE
+    return own if settings.judge == "workspace" and own.is_dir() else None

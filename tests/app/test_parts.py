@@ -33,3 +33,30 @@ def test_the_hybrid_takes_part_when_its_adapter_was_trained(tmp_path: Path) -> N
     parts = Parts(open_workspace(tmp_path))
     assert "hybrid" in parts.runner().contestants
     assert parts._adapters()["hybrid"] == tmp_path / "adapters" / "hybrid"
+
+
+def test_a_workspaces_own_judge_judges_unless_the_reader_is_wanted(tmp_path: Path) -> None:
+    own = tmp_path / "adapters" / "judge"
+
+    def judge() -> tuple[Any, bool]:
+        parts = Parts(open_workspace(tmp_path))
+        adapters = parts._adapters()
+        engine = SimpleNamespace(
+            failures={}, identities={name: {"adapter": name} for name in adapters}, settings=SimpleNamespace()
+        )
+        parts.engine = Loading("base model", lambda report: engine)
+        embedder = SimpleNamespace(query_identity="")
+        parts.index = Loading("document index", lambda report: SimpleNamespace(embedder=embedder))
+        parts._chat_model = lambda name, report: None  # type: ignore[method-assign, assignment, return-value]
+        for loading in (parts.engine, parts.index):
+            loading.start()
+        return parts._judge(lambda text: None), parts.judge_trained
+
+    assert judge()[0].identity["adapter"] == "reader" and not judge()[1]
+    own.mkdir(parents=True)
+    (own / "adapter_model.safetensors").write_bytes(b"weights")
+    assert judge()[0].identity["adapter"] == "judge" and judge()[1]
+    (tmp_path / "workspace.toml").write_text('[rag]\njudge = "reader"\n')
+    assert judge()[0].identity["adapter"] == "reader" and not judge()[1]
+    (tmp_path / "workspace.toml").write_text('[rag]\njudge = "none"\n')
+    assert judge()[0] is None

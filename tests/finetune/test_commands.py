@@ -118,6 +118,20 @@ def test_calibrating_a_trained_retriever_takes_its_rehearsal(workspace: Path) ->
     assert code == 1 and f"python -m finetune retriever {workspace}" in told and "rehearsal" in told
 
 
+def test_a_judge_is_shown_what_it_would_learn_from_what_the_search_brings(workspace: Path, tiny_model: Path) -> None:
+    asked_about(workspace, ["Ossa", "Brill", "Tarn", "Velm", "Quor", "Dask"])
+    code, told = run("judge", str(workspace), "--base-model", str(tiny_model), "--preview")
+    assert code == 0, told
+    assert "Does the sentence answer the question?" in told and "Weight of the Ossa one?" in told
+    assert not (workspace / "adapters").exists()
+
+
+def test_calibrating_a_trained_judge_takes_its_rehearsal(workspace: Path) -> None:
+    (workspace / "adapters" / "judge").mkdir(parents=True)
+    code, told = run("calibrate", str(workspace))
+    assert code == 1 and f"python -m finetune judge {workspace}" in told and "rehearsal" in told
+
+
 def test_a_retriever_without_evidence_says_what_is_needed(workspace: Path) -> None:
     code, told = run("retriever", str(workspace))
     assert code == 1 and '"evidence"' in told
