@@ -56,6 +56,10 @@ def _messages(
 ) -> list[BaseMessage]:
     sentences = sentences_of(documents)
     if settings.generator == "reader":
+        if len(sentences) > 1 and all(document.metadata.get("together") for document in documents):
+            # In one line it quotes both. In two it mostly quoted one, often the one without the answer: of 78 training
+            # questions of the demo 53 were right, in one line 73.
+            sentences = [" ".join(sentences)]
         return convert_to_messages(reader_messages(question, sentences, turns, judged))
     return convert_to_messages(untrained_reader_messages(question, sentences, turns))
 

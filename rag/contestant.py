@@ -15,6 +15,7 @@ from arena.contestant import StopSignal
 from arena.events import Event, Finished, Note, Passage, Retrieved, StopReason, Token, Working
 from arena.prompts import PROMPT_VERSION
 from arena.question import Question
+from arena.scoring import normalised
 from arena.verified import Support
 from rag.budget import Prompt, fitted
 from rag.chain import build_chain, needed, too_far
@@ -24,6 +25,8 @@ from rag.retrieve import SEARCH_VERSION, Found, Judge, as_documents, candidates,
 
 REASONS: Mapping[str, StopReason] = {"length": "length", "max_tokens": "length", "repetition": "repetition"}
 """What models call it; everything else ended by itself."""
+UNJUDGED = 0.5
+"""How likely a sentence answers that nobody judged: as likely as not."""
 COMPARED = 8
 """Sentences that an answer is compared with, the most alike first."""
 
@@ -112,14 +115,15 @@ class RagContestant:
 
     def support(self, question: Question, answer: str) -> Support:
         """Passages that say what an answer says, one for each of its sentences, whoever gave it; and the lowest
-        probability by which the judge finds that one of these sentences answers the question, certain without a judge.
-        Costs two embeddings and what the judge takes."""
+        probability by which the judge finds that one of these sentences answers the question. Costs two embeddings and
+        what the judge takes; when the answer is not believed, what is searched then is judged again."""
         self._forget_deleted()
         if not self._index.chunks or not answer.strip():
             return Support()
-        places = candidates(self._index, ranked(self._index, answer, stated=True))[:COMPARED]
+        found = ranked(self._index, answer, stated=True)
+        places = tuple(candidates(self._index, found)[:COMPARED])
         chunks = list(dict.fromkeys(self._index.sentences[place].chunk for place in places))
-        documents = as_documents(self._index, Found((), tuple(places), (1.0,) * len(places)))
+        documents = as_documents(self._index, Found((), places, tuple(float(found.scores[place]) for place in places)))
         passages = [_passage(document, shown=True) for document in documents]
         claims = cite(answer, passages)
         sources = [claim.source for claim in claims if claim.source is not None]
@@ -134,22 +138,34 @@ class RagContestant:
         return Support(shown, self._answered(question, said))
 
     def _answered(self, question: Question, said: Sequence[tuple[int, str]]) -> float:
-        """How likely these (chunk, sentence) answer the question, by the judge and beside what it would be shown."""
+        """How likely each of these (chunk, sentence) answers the question, the lowest: by the judge, and beside what it
+        would be shown."""
         if self._judge is None:
-            return 1.0
+            return UNJUDGED
         index = self._index
         asked = search_text(question.text, question.history, index.settings.follow_ups, self._rewriter)
         found = ranked(index, asked)
-        stated = {
-            int(place)
+        shown: dict[str, tuple[str, float]] = {}
+
+        def show(place: int) -> str:
+            """One of those that say the same is enough: more would be rivals of each other."""
+            text = index.sentences[place].text
+            shown.setdefault(normalised(text), (text, max(0.0, float(found.scores[place]))))
+            return normalised(text)
+
+        for place in candidates(index, found):
+            show(place)
+        stated = [
+            [
+                show(int(place))
+                for place in numpy.flatnonzero(index.parents == chunk)
+                # A very long sentence stands in the index in pieces.
+                if text in index.sentences[place].text or index.sentences[place].text in text
+            ]
             for chunk, text in said
-            for place in numpy.flatnonzero(index.parents == chunk)
-            if text in index.sentences[place].text
-        }
-        shown = list(dict.fromkeys([*candidates(index, found), *sorted(stated)]))
-        texts = [(index.sentences[place].text, max(0.0, float(found.scores[place]))) for place in shown]
-        chances = dict(zip(shown, self._judge.scores(asked, texts), strict=True))
-        return min((float(chances[place]) for place in stated), default=0.0)
+        ]
+        chances = dict(zip(shown, map(float, self._judge.scores(asked, list(shown.values()))), strict=True))
+        return min(max((chances[text] for text in texts), default=UNJUDGED) for texts in stated)
 
     def _forget_deleted(self) -> None:
         """What is gone stays gone until the index is opened anew, even if a file of its name comes back."""

@@ -20,8 +20,8 @@ from arena.scoring import normalised
 from rag.filters import Filter
 from rag.index import Index
 
-SEARCH_VERSION = "3"
-"""Raise it when the same index would find something else: it is in every answer's identity."""
+SEARCH_VERSION = "4"
+"""Raise it when the same index would find something else, or show it otherwise: it is in every answer's identity."""
 DENSE_CANDIDATES = 1000
 """How many passages FAISS is asked for; those further away count as not alike at all."""
 BRIDGE_STARTS, BRIDGE_ENDS = 3, 3
@@ -40,11 +40,13 @@ NEAREST_PER_SENTENCE = 8
 @dataclass(frozen=True)
 class Found:
     """Places in the index, best first: `passages` by the fused score, `sentences` as chosen for the reader,
-    with `scores` of the same length. `best` is the highest sentence score, 0.0 in an empty index."""
+    with `scores` of the same length. `together`: the sentences answer only together. `best` is the highest sentence
+    score, 0.0 in an empty index."""
 
     passages: tuple[int, ...]
     sentences: tuple[int, ...]
     scores: tuple[float, ...]
+    together: bool = False
 
     @property
     def best(self) -> float:
@@ -86,7 +88,7 @@ def search(index: Index, question: str, judge: Judge | None = None, where: Filte
     if not found.passages:
         return Found((), (), ())
     if judge is not None:
-        return Found(found.passages, *_judged(index, question, found, judge))
+        return _judged(index, question, found, judge)
     order, scores = found.sentences, found.scores
     bridges = min(settings.bridges, settings.sentences - 1)
     chosen = different(index, order, settings.sentences - bridges)
@@ -134,7 +136,7 @@ def candidates(index: Index, found: Ranked) -> list[int]:
     return different(index, found.sentences, index.settings.candidates)
 
 
-def _judged(index: Index, question: str, found: Ranked, judge: Judge) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def _judged(index: Index, question: str, found: Ranked, judge: Judge) -> Found:
     """The best of the candidates by the judge's scores. When none satisfies, two together may."""
     settings, singles = index.settings, candidates(index, found)
     texts = [(index.sentences[place].text, float(found.scores[place])) for place in singles]
@@ -150,9 +152,10 @@ def _judged(index: Index, question: str, found: Ranked, judge: Judge) -> tuple[t
         told = list(map(float, judge.scores(question, texts, joined)))[len(texts) :]
         best = max(range(len(twos)), key=told.__getitem__)
         if told[best] >= max(settings.judged_below, settings.judged_pair_below):
-            return twos[best], (told[best],) * len(twos[best])
+            return Found(found.passages, twos[best], (told[best],) * len(twos[best]), together=True)
     order = sorted(range(len(singles)), key=lambda number: -scores[number])[: settings.judged_sentences]
-    return tuple(singles[number] for number in order), tuple(scores[number] for number in order)
+    chosen = tuple(singles[number] for number in order)
+    return Found(found.passages, chosen, tuple(scores[number] for number in order))
 
 
 def _linked(index: Index, question: str, singles: Sequence[int], near: numpy.ndarray) -> list[tuple[int, ...]]:
@@ -245,9 +248,10 @@ def different(index: Index, places: Sequence[int], wanted: int) -> list[int]:
 
 class SentenceRetriever(BaseRetriever):
     """`search` as a LangChain retriever. Each document is a passage of which sentences were chosen; its metadata
-    hold `document`, `location`, `score` (of its best sentence) and `sentences`, a list of `rank`, `text` and
-    `score`. Passages come in the order of their best sentence. `where`, a `Filter`, may also be given with a question:
-    `retriever.invoke(question, where=Filter(types=("pdf",)))`."""
+    hold `document`, `location`, `score` (of its best sentence), `sentences`, a list of `rank`, `text` and `score`,
+    and `together`, whether the sentences of all passages answer only together. Passages come in the order of their
+    best sentence. `where`, a `Filter`, may also be given with a question: `retriever.invoke(question,
+    where=Filter(types=("pdf",)))`."""
 
     index: Any
     judge: Any = None
@@ -273,6 +277,7 @@ def as_documents(index: Index, found: Found) -> list[Document]:
             "location": chunk.location,
             "score": max(sentence["score"] for sentence in sentences),
             "sentences": sentences,
+            "together": found.together,
         }
         documents.append(Document(chunk.text, metadata=metadata))
     return documents

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -101,6 +102,22 @@ def test_the_model_is_not_asked_when_the_judge_accepts_nothing(index: Index) -> 
         f"No sentence was judged to answer the question (best 0.12, needed {index.settings.judged_below:.2f})."
     ]
     assert all(not passage.used for passage in passages(events).passages)
+
+
+def test_two_sentences_that_answer_together_are_read_in_one_line(tmp_path: Path, embedder: SentenceEmbedder) -> None:
+    (tmp_path / "documents").mkdir()
+    said = ("Journeys abroad are approved by the Quendle office.", "The Quendle office is led by Tavi Brunn.")
+    for number, sentence in enumerate(said):
+        (tmp_path / "documents" / f"{number}.md").write_text(f"# Part {number}\n\n{sentence}\n", encoding="utf-8")
+
+    class Pairs(ScriptedJudge):
+        def scores(self, question: str, sentences: Any, twos: Any = ()) -> list[float]:
+            return [0.1] * len(sentences) + [0.9 if "abroad" in text and "led" in text else 0.1 for text, _ in twos]
+
+    rag = RagContestant(open_or_build(tmp_path, embedder), ScriptedModel(pieces=["x"]), GENERATOR, judge=Pairs())
+    sent = str(rag.messages("Who leads those that approve journeys abroad?")[-1].content)
+    assert sent.count("\n- ") + sent.startswith("- ") == 1
+    assert all(sentence in sent for sentence in said)
 
 
 def test_the_model_reads_what_the_judge_accepted(index: Index) -> None:
@@ -261,6 +278,32 @@ def test_what_supports_an_answer_is_judged_by_whether_it_answers_the_question(in
     assert rag.support(Question(HEAVY), "The brass lamp weighs 4 kilograms.").answers == 0.7
     assert rag.support(Question(HEAVY), both).answers == 0.2
     assert rag.support(Question(HEAVY), "The brass lamp weighs 5 kilograms.").answers == 0.0
+
+
+def test_what_stands_in_two_documents_is_judged_once(tmp_path: Path, embedder: SentenceEmbedder) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    for name, more in (("lamps", "Lamps are packed in pairs."), ("prices", "All prices are in crowns.")):
+        text = f"# The {name}\n\nThe brass lamp weighs 4 kilograms. {more}\n"
+        (documents / f"{name}.md").write_text(text, encoding="utf-8")
+    judge = ScriptedJudge(brass=0.7)
+    rag = RagContestant(open_or_build(tmp_path, embedder), ScriptedModel(pieces=[]), GENERATOR, judge=judge)
+    assert rag.support(Question(HEAVY), "The brass lamp weighs 4 kilograms.").answers == 0.7
+    assert judge.asked[-1].count("The brass lamp weighs 4 kilograms.") == 1
+
+
+def test_support_for_a_follow_up_is_judged_as_it_is_searched(index: Index) -> None:
+    asked: list[str] = []
+
+    class Noting(ScriptedJudge):
+        def scores(self, question: str, *given: Any) -> list[float]:
+            asked.append(question)
+            return super().scores(question, *given)
+
+    rag = RagContestant(index, ScriptedModel(pieces=[]), GENERATOR, judge=Noting(brass=0.7))
+    follow_up = Question("And the brass one?", (Turn("How much does the glass lamp weigh?", "9 kilograms."),))
+    rag.support(follow_up, "The brass lamp weighs 4 kilograms.")
+    assert "glass lamp" in asked[-1] and "brass one" in asked[-1]
 
 
 class Misled:
