@@ -39,8 +39,9 @@ class VerifiedSettings:
     """When memory is believed: `sureness`, `support`, `answered` and `constant` are a logistic regression's weights of
     minus the logarithm of the mean surprise at a token of the answer (nats), of whether every sentence of it has a
     source, of the log-odds that the source answers the question (0 without one), and of 1. Fitted on the demo's answers
-    to training wordings that its judge was not taught (346, known) and to questions about facts in documents only (134
-    answered, unknown): AUC 0.97 there, 0.92 without the judge. `believed`: the probability that memory needs.
+    to training wordings that its judge was not taught (346, known) and to other than the held-out wordings of facts in
+    documents only (134 answered, unknown): AUC 0.97 there, 0.92 without the judge. With another judge than a
+    workspace's own, whose probabilities are lower, they were not tried. `believed`: the probability that memory needs.
     `judged_below`: what RAG's judge needs when memory is not believed.
 
     Raises:
@@ -122,16 +123,22 @@ class Verified:
             return
         yield Working("looking for documents that say the same")
         support, believed = self.check(question, said, end.surprise)
+        if stop.is_set():
+            yield replace(end, reason="stopped")
+            return
         # What was cut off, or repeats itself, can be sure of its words and is no answer.
         if believed >= self.settings.believed and end.reason == "end":
             yield Retrieved(support.passages)
             yield from notes
-            said_there = "and the documents say the same" if support.passages else "though no document says so"
+            said_there = "and the documents say the same" if support.passages else "though no sentence found says so"
             yield Note(f"From memory: {believed:.0%} sure, {said_there}.")
             yield Token(said)
             yield end
             return
-        yield Note(f"Memory was not believed ({believed:.0%} sure): the documents were asked.")
+        if abstained(said):
+            yield Note("Memory does not know: the documents were asked.")
+        else:
+            yield Note(f"Memory was not believed ({believed:.0%} sure): the documents were asked.")
         for event in self.documents.answer(question, stop):
             if isinstance(event, Finished):
                 # What was remembered is not in the answer: its tokens were read, so to speak.

@@ -99,7 +99,9 @@ def test_what_the_documents_say_to_another_question_supports_nothing() -> None:
 
 def test_memory_that_does_not_know_asks_the_documents_however_sure_of_its_words() -> None:
     documents = Documents(supported="I do not know.", answers=1.0)
-    assert told(events(Memory("I do not know.", 0.0), documents)) == "It costs 9 crowns."
+    found = events(Memory("I do not know.", 0.0), documents)
+    assert told(found) == "It costs 9 crowns."
+    assert Note("Memory does not know: the documents were asked.") in found
 
 
 def test_support_an_answer_in_it_and_sureness_each_make_memory_likelier() -> None:
@@ -152,6 +154,20 @@ def test_stop_while_remembering_ends_it_without_asking_the_documents() -> None:
     hybrid = Verified("hybrid", Stopped("", None), documents)
     found = list(hybrid.answer(Question("How heavy?"), stop))
     assert found[-1] == Finished(10, 1, "stopped") and documents.asked == 0
+
+
+def test_stop_while_the_documents_are_looked_at_shows_nothing() -> None:
+    stop = threading.Event()
+
+    class Slow(Documents):
+        def support(self, question: Question, answer: str) -> Support:
+            stop.set()
+            return super().support(question, answer)
+
+    documents = Slow(supported="It weighs 4 kg.")
+    hybrid = Verified("hybrid", Memory("It weighs 4 kg.", SURE), documents)
+    found = list(hybrid.answer(Question("How heavy?"), stop))
+    assert found[-1] == Finished(10, 4, "stopped", SURE) and not told(found) and documents.asked == 0
 
 
 def test_many_questions_are_answered_as_one_by_one() -> None:
