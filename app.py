@@ -64,11 +64,6 @@ def run_server(path: Path, host: str, port: int) -> None:
     from arena.ahead import Ahead
     from arena.loading import State
 
-    generator = {"reader": "the reader adapter", "base": "the untouched base model"}[parts.rag_settings.generator]
-    judges = "its own judge" if parts.judge_trained else "the reader adapter"
-    judge = f" Which sentences it reads, {judges} decides." if parts.rag_settings.judge != "none" else ""
-    taught = [what for what, was in (("search", parts.retriever_trained), ("judge", parts.judge_trained)) if was]
-    trained = f" Trained on this workspace's questions: its {' and its '.join(taught)}." if taught else ""
     with kept_safe(workspace, history) as keeper:
 
         def status() -> dict[str, State]:
@@ -88,7 +83,7 @@ def run_server(path: Path, host: str, port: int) -> None:
             example_prompts=workspace.examples,
             status=status,
             code_version=code_version(),
-            generator=f"RAG answers are written by {generator}.{judge}{trained}",
+            generator=parts.about_rag(),
             upload_megabytes=parts.rag_settings.max_file_megabytes,
             keeper=keeper,
             prompts_per_minute=entrance.settings.prompts_per_minute,

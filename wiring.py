@@ -60,9 +60,8 @@ class Parts:
         from rag.settings import Settings, own_judge, query_adapter
 
         self.rag_settings = settings_from(Settings, "rag", self.workspace.table("rag"))
-        self.retriever_trained = query_adapter(self.workspace.path, self.rag_settings) is not None
+        self._search_trained = query_adapter(self.workspace.path, self.rag_settings) is not None
         self._own_judge = own_judge(self.workspace.path, self.rag_settings)
-        self.judge_trained = self._own_judge is not None
         self.hybrid_settings = settings_from(VerifiedSettings, "hybrid", self.workspace.table("hybrid"))
         self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1)
         self.worker = Worker("inference")
@@ -81,6 +80,18 @@ class Parts:
         # Not on the page: `evaluate` asks it without any passage, to see that it knows nothing of the workspace.
         closed = Loading[Contestant]("reader", lambda report: self._closed_book("reader", "reader", report))
         self._controls = {"reader": closed}
+
+    def about_rag(self) -> str:
+        """What the page says of RAG: who writes its answers and who judges, and what was trained on this workspace."""
+        settings = self.rag_settings
+        writer = {"reader": "the reader adapter", "base": "the untouched base model"}[settings.generator]
+        told = f"RAG answers are written by {writer}."
+        if settings.judge != "none":
+            judge = "the reader adapter" if self._own_judge is None else "its own judge"
+            told += f" Which sentences it reads, {judge} decides."
+        own = {"search": self._search_trained, "judge": self._own_judge is not None}
+        trained = " and its ".join(what for what, was in own.items() if was)
+        return f"{told} Trained on this workspace's questions: its {trained}." if trained else told
 
     def start(self) -> "Parts":
         for loading in (self.engine, self.index, *self.all().values()):
@@ -230,6 +241,11 @@ class Parts:
         """Where an adapter of the workspace is, if it was trained; without a hybrid's there is no such contestant."""
         return self.workspace.path / "adapters" / name
 
+    @property
+    def hybrids_line(self) -> float:
+        """What RAG's judge needs where memory was not believed: never less than without a memory."""
+        return max(self.rag_settings.judged_below, self.hybrid_settings.judged_below)
+
     def _verified_hybrid(self, report: Report) -> Contestant:
         """What the fine-tuned model remembers, if it is believed, else RAG with a judge that must be surer."""
         from rag.contestant import RagContestant
@@ -238,7 +254,7 @@ class Parts:
         model, identity = self._chat_model(self.rag_settings.generator, report)
         judge = self._judge(report)
         follow(self.index, report)
-        settings = replace(self.rag_settings, judged_below=self.hybrid_settings.judged_below)
+        settings = replace(self.rag_settings, judged_below=self.hybrids_line)
         index = replace(self.index.value(), settings=settings)
         documents = RagContestant(
             index, model, identity, LOCAL, judge=judge, newest=self.index.value, rewriter=self._rewrites(report)
@@ -265,10 +281,17 @@ class Parts:
             return None
         name = "reader" if self._own_judge is None else JUDGE
         self._chat_model(name, report)  # raises when the adapter is missing or foreign
-        adapter = self._adapters()[name]
+        adapters = self._adapters()
         follow(self.index, report)
-        own = workspace_calibration(self.workspace.path, adapter, self.index.value().embedder.query_identity)
-        return LocalJudge(self.engine.value(), name, own or load_calibration(self._adapters()["reader"]))
+        folder = self.workspace.path if self._own_judge is None else adapters[JUDGE]
+        fitted = workspace_calibration(folder, adapters[name], self.index.value().embedder.query_identity)
+        if fitted is None and name == JUDGE:
+            typer.echo(
+                f"The judge in {adapters[JUDGE]} is not calibrated to what is searched here, and weighed as the reader "
+                f"is, which may not fit. Run: python -m finetune calibrate {self.workspace.path}",
+                err=True,
+            )
+        return LocalJudge(self.engine.value(), name, fitted or load_calibration(adapters["reader"]))
 
 
 def follow(loading: Loading[Any], report: Report) -> None:

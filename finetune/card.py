@@ -47,10 +47,7 @@ def card(
         f"{result.seconds / 60:.0f} minutes on {result.device}. Computed in {result.precision}.",
         *([f"Kept: the weights of step {result.kept}."] if result.kept != result.steps else []),
         "",
-        "| step | loss, training wording | loss, held out |",
-        "|---|---|---|",
         *_losses(result),
-        "",
         "## Made from",
         "",
         f"- Data: {data}",
@@ -160,9 +157,11 @@ def _settings(settings: "TrainingSettings | DpoSettings | EmbedderSettings") -> 
 
 
 def _losses(result: "TrainingResult") -> list[str]:
+    if not result.held_out_losses:
+        return []
     training = dict(result.training_losses)
-    rows = []
+    rows = ["| step | loss, training wording | loss, held out |", "|---|---|---|"]
     for step, loss in result.held_out_losses:
         nearest = max((s for s in training if s <= step), default=None)
         rows.append(f"| {step} | {training[nearest]:.3f} | {loss:.3f} |" if nearest else f"| {step} | - | {loss:.3f} |")
-    return rows
+    return [*rows, ""]

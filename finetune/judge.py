@@ -8,11 +8,12 @@ answer stands, as the retriever does; it gives none: the reader quotes. Does not
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from arena.errors import WorkspaceError
 from arena.facts import Fact
+from arena.prompts import JUDGEMENTS
 from arena.scoring import contains
 from finetune.branches import ChatTokenizer, Group, Sample, grouped
 from finetune.reader import Alike, Asked, Record, Search, by_sentence, judging, spread, workspace_exam
@@ -20,14 +21,21 @@ from finetune.retriever import rehearsal as answered_rehearsal
 
 EVERY_UNANSWERABLE = 3
 """A rehearsal leaves every third question without an answer out, of a workspace's: there are few."""
-NEW_WORDINGS, LEFT_OUT, MISSED = 2, 8, 6
+NEW_WORDINGS, ASKED, MISSED = 2, 8, 6
 """Wordings of each fact that is asked about after a rehearsal: of those that it trained on in other wordings, of the
 fewer that it left out, and of those without an answer."""
 QUESTIONS = 4
 """Questions of the workspace to a step, beside two of a record of the reading practice."""
 
+FEW = 6
+"""Questions without an answer that a rehearsal leaves out; with fewer, what is fitted on them rests on too little."""
+YES = JUDGEMENTS[0]
 HELD_OUT_LOSS = 24
 """Records of the practice that the loss is taken on while training."""
+
+
+Exams = Mapping[str, tuple[list[Asked], list[Asked]]]
+"""By kind of question two halves, to fit on and to count on."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +49,41 @@ class Rehearsal:
     unanswerable: list[Fact]
 
     @property
+    def untaught(self) -> list[Fact]:
+        return [*self.wordings, *self.others, *self.unanswerable]
+
+    @property
     def knock_out(self) -> bool:
         """Whether the answers of some must be taken away, for want of questions that have none."""
-        return not self.unanswerable
+        return len(self.unanswerable) < FEW
 
-    def exam(self, search: Search) -> tuple[list[Asked], list[Asked]]:
-        """What the search brings for what was left out: two halves, to fit on and to count on, of different facts."""
-        first, second = (
-            [
-                asked
-                for facts, most in ((self.wordings, NEW_WORDINGS), (self.others, LEFT_OUT), (self.unanswerable, MISSED))
-                for asked in workspace_exam(facts[half::2], search, most)
-            ]
-            for half in (0, 1)
-        )
-        return first, second
+    def exams(self, search: Search) -> Exams:
+        """What the search brings for what was left out; the halves are of different facts.
+
+        Raises:
+            WorkspaceError: too little was left out, or the search finds none of it: nothing could be measured.
+        """
+        kinds = {
+            "other wordings": (self.wordings, NEW_WORDINGS),
+            "other facts": (self.others, ASKED),
+            "no answer": (self.unanswerable, MISSED),
+        }
+        found = {
+            kind: (workspace_exam(facts[::2], search, most), workspace_exam(facts[1::2], search, most))
+            for kind, (facts, most) in kinds.items()
+        }
+        for half in (0, 1):
+            if not any(
+                sample.answer == YES for kind in found.values() for each in kind[half] for sample in each.samples
+            ):
+                left_out = len(self.wordings) + len(self.others)
+                raise WorkspaceError(
+                    f"Nothing to measure on: the rehearsal leaves wordings or facts out for {left_out} facts with "
+                    "evidence, and the search finds the answers of too few. Needed are some facts of class 'trained' "
+                    "with eight training wordings each, or ten with fewer, and evidence that stands in the documents, "
+                    "word for word."
+                )
+        return found
 
 
 def rehearsal(facts: Sequence[Fact]) -> Rehearsal:
@@ -101,7 +129,7 @@ def judge_steps(
         chance.shuffle(shuffled)
         shuffled = shuffled[: round(len(shuffled) * min(1.0, epochs - epoch))]
         judged += [samples for fact, text in shuffled if (samples := workspace_samples(fact, text, search, chance))]
-    if not judged:
+    if not any(sample.answer == YES for samples in judged for sample in samples):
         raise WorkspaceError(
             "Nothing to train on: no fact of class 'trained' has training wordings and \"evidence\" that a search "
             "brings, word for word."
@@ -124,12 +152,15 @@ def practice_steps(records: Sequence[Record], alike: Alike, tokenizer: ChatToken
 
 def workspace_samples(fact: Fact, question: str, search: Search, chance: random.Random) -> list[Sample]:
     """One question before what answers it and some of what else the search brings; none if it does not bring what
-    answers. Other sentences that say the same are not shown: they are no near misses."""
+    answers, or brings two sentences of evidence in one. Other sentences that hold the evidence are not shown: they are
+    no near misses. Those that say the same in other words are not known, and taken for near misses."""
     brought = [text for text, _ in search(question)]
     holding = [[text for text in brought if contains(text, said)] for said in fact.evidence]
     if not all(holding) or not brought:
         return []
     answer = tuple(dict.fromkeys(texts[0] for texts in holding))
+    if len(answer) < len(fact.evidence):
+        return []
     same = {text for texts in holding for text in texts} - set(answer)
     record = Record(fact.id, answer, (), ())
     return judging(record, question, range(len(answer)), chance, [text for text in brought if text not in same])

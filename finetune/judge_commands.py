@@ -11,9 +11,13 @@ from arena.facts import Fact, load_facts
 from finetune import wiring
 from finetune.commands import PREVIEW, WORKSPACE
 from finetune.making import (
+    LEFT_OUT,
+    MAIN,
     READER,
     Figures,
     digest,
+    in_turn,
+    left_out,
     make,
     reader_figures,
     rehearsal_adapter,
@@ -22,15 +26,16 @@ from finetune.making import (
     shown,
     write_beside,
 )
-from finetune.reader import Asked, Search
+from finetune.reader import Search
 from finetune.settings import Flags, chosen, training_options
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds
-    from finetune.judging import Calibration
+    from finetune.judge import Exams
+    from finetune.judging import Calibration, Weights
 
 FILE = "calibration.json"
 NONE: Flags = {}
-CALIBRATED, LEFT_OUT, UNANSWERABLE = 2, 8, 6
+CALIBRATED, LEFT_OUT_WORDINGS, UNANSWERABLE = 2, 8, 6
 """Wordings of each fact that the reader's calibration is fitted on in a workspace: of all that have an answer; of those
 that the retriever's rehearsal left out, which are fewer; of those without an answer, which are fewer, too."""
 
@@ -50,58 +55,99 @@ def judge(
 ) -> None:
     """Teach RAG's judge what answers this workspace's questions, and what only comes near: WORKSPACE/adapters/judge.
 
-    Goes on from the reader's adapter, after `retriever`, whose search it is trained on. Facts need "evidence"; training
-    questions that no document answers teach it to refuse, the more of them the better. First comes a rehearsal without
-    every fifth fact, every eighth wording and every third question without an answer: what it brings for them is told,
-    and how the judge weighs its signs is fitted on them (WORKSPACE/calibration.json). Held-out wordings and facts of
-    class "documents only" are never looked at.
+    Goes on from the reader's adapter, after `retriever`, whose search it is trained on; the form of the LoRA is the
+    reader's, and the table training of workspace.toml is not read. Facts need "evidence"; training questions that no
+    document answers teach it to refuse, the more of them the better. First comes a rehearsal without every fifth fact,
+    every eighth wording and every third question without an answer: what it brings for them is told, and how the judge
+    weighs its signs is fitted on them (calibration.json beside the adapter). Held-out wordings and facts of class
+    "documents only" are never looked at.
     """
-    from finetune import judging
     from finetune.judge import HELD_OUT_LOSS, cached, judge_steps, practice_steps, practised, questions, rehearsal
     from finetune.reader import RECORDS, load_records, split
 
-    path = workspace / "questions.jsonl"
+    path, target = workspace / "questions.jsonl", workspace / "adapters" / "judge"
     facts, settings = load_facts(path), chosen(flags, epochs=1, learning_rate=5e-4)
-    records, held_out = split(load_records())
-    records = practised(records, len(questions(facts, wordings)), settings.epochs, settings.seed)
-    unseen = held_out[:HELD_OUT_LOSS]
-    base, tokenizer = wiring.base(base_model, say, workspace)
-    alike, parts, work = wiring.alike([*records, *unseen], say), rehearsal(facts), workspace / "runs" / "judge"
+    parts = rehearsal(facts)
+    with_rehearsal, with_own = rehearsed_retriever(workspace, facts), wiring.own_query_adapter(workspace)
+    with in_turn():
+        base, tokenizer = wiring.base(base_model, say, workspace)
+        wiring.check_adapter(READER, base)
+        practice_search = cached(wiring.search(workspace, say, with_rehearsal))
+        search = cached(wiring.search(workspace, say, with_own))
+        exams = parts.exams(practice_search)
+        records, held_out = split(load_records())
+        records = practised(records, len(questions(facts, wordings)), settings.epochs, settings.seed)
+        unseen = held_out[:HELD_OUT_LOSS]
+        alike = wiring.alike([*records, *unseen], say)
+    held = practice_steps(unseen, alike, tokenizer, settings.seed)
+    purpose = "LoRA adapter that judges which sentence answers a question of this workspace, and gives no answer."
+    fitted: list[Calibration] = []
     measured: dict[str, tuple[int, int]] = {}
-    read: list[judging.Judged] = []
 
-    def made(taught: Sequence[Fact], query_adapter: Path | None, run: str, into: Path) -> bool:
-        search = cached(wiring.search(workspace, say, query_adapter))
+    def steps(taught: Sequence[Fact], found: Search) -> Any:
         asked = questions(taught, wordings)
-        training = judge_steps(asked, search, records, alike, tokenizer, settings.epochs, settings.seed)
-        if shown(training, tokenizer, preview):
-            return False
-        held = practice_steps(unseen, alike, tokenizer, settings.seed)
+        return judge_steps(asked, found, records, alike, tokenizer, settings.epochs, settings.seed)
 
-        def figures(model: Any) -> Figures:
-            if run == "rehearsal":
-                model.to(wiring.served_dtype())
-                first, second = (judging.judge(model, tokenizer, asked, say) for asked in parts.exam(search))
-                told = judging.counts(second, judging.calibrate(first, knock_out=parts.knock_out))
-                measured.update({f"rehearsal, {name}": value for name, value in told.items()})
-                read.extend([*first, *second])
-            return measured, {}
-
-        every = max(1, round(len(training) / settings.epochs / 4))
+    def made(taught: Sequence[Fact], training: Any, run: str, into: Path, figures: Any) -> None:
         data = (
-            f"{len(asked)} training questions with what the search brings, `questions.jsonl` {digest(path)}, and "
-            f"reading practice, `records.jsonl` {digest(RECORDS)}; begun with the reader's adapter"
+            f"{len(questions(taught, wordings))} training questions, at most {wordings} wordings of a fact, with what "
+            f"the search brings, `questions.jsonl` {digest(path)}, and reading practice, `records.jsonl` "
+            f"{digest(RECORDS)}; begun with the reader's adapter"
         )
-        purpose = "LoRA adapter that judges which sentence answers a question of this workspace, and gives no answer."
-        make(into, work / run, base, training, held, settings, every, purpose, data, figures, READER)
-        return True
+        every = max(1, round(len(training) / settings.epochs / 4))
+        make(
+            into,
+            workspace / "runs" / "judge" / run,
+            base,
+            training,
+            held,
+            settings,
+            every,
+            purpose,
+            data,
+            figures,
+            READER,
+        )
 
+    def examined(model: Any) -> Figures:
+        told, found = weighed(model, tokenizer, exams, None, parts.knock_out)
+        measured.update({f"rehearsal, {name}": value for name, value in told.items()})
+        fitted.append(found)
+        return measured, {LEFT_OUT: left_out(parts.untaught) + "\n"}
+
+    training = steps(parts.practised, practice_search)
+    if shown(training, tokenizer, preview):
+        return
     say("rehearsal: without some facts, wordings and questions without an answer, to measure")
-    if made(parts.practised, rehearsed_retriever(workspace), "rehearsal", rehearsal_adapter(workspace, "judge")):
-        say("now all of them")
-        target = workspace / "adapters" / "judge"
-        if made(facts, wiring.own_query_adapter(workspace), "all", target):
-            write_calibration(workspace, judging.calibrate(read, knock_out=parts.knock_out), target)
+    made(parts.practised, training, "rehearsal", rehearsal_adapter(workspace, "judge"), examined)
+    say("now all of them")
+    made(facts, steps(facts, search), "all", target, lambda model: (measured, {}))
+    if MAIN:
+        write_calibration(workspace, fitted[0], target, target)
+    if MAIN and wiring.own_judge(workspace) is None:
+        say('It is not used: [rag] judge in workspace.toml is another one; leave it out, or set it to "workspace".')
+
+
+def weighed(
+    model: Any, tokenizer: Any, exams: "Exams", accept: "Weights | None", knock_out: bool
+) -> "tuple[dict[str, tuple[int, int]], Calibration]":
+    """(right, asked) by name, fitted on the first halves and counted on the second ones; and fitted on all."""
+    from finetune import judging
+
+    model.to(wiring.served_dtype())
+    read = {
+        kind: [judging.judge(model, tokenizer, half, say) for half in halves]
+        for kind, halves in exams.items()
+        if halves
+    }
+    fitted = judging.calibrate([each for first, _ in read.values() for each in first], accept, knock_out)
+    told = {
+        f"{kind}, {name}": value
+        for kind, (_, second) in read.items()
+        for name, value in judging.counts(second, fitted).items()
+    }
+    whole = [each for halves in read.values() for half in halves for each in half]
+    return told, judging.calibrate(whole, accept, knock_out)
 
 
 def weigh(base_model: str = "") -> None:
@@ -126,15 +172,16 @@ def weigh(base_model: str = "") -> None:
 
 
 def calibrate(workspace: Path = WORKSPACE, base_model: str = "") -> None:
-    """Fit how RAG's judge weighs its signs to this workspace's own training questions: WORKSPACE/calibration.json.
+    """Fit how RAG's judge weighs its signs to this workspace's own training questions.
 
-    Held-out wordings and facts of class "documents only" are never asked. Where the workspace has a judge of its own,
-    it is weighed as the rehearsed one read what it was not taught; where there is a retriever, as the rehearsed one
-    searches. Fitted is which sentence is the best one, and whether that one answers. The reader as a judge keeps for
-    the second what its practice told, whose questions without an answer are near misses made by hand; those that a
-    workspace's own questions become when the answer is taken away are easier, and what is fitted on them accepts too
-    much. What is told was fitted on every other fact and counted on the rest, what is written is fitted on all.
-    rag.judged_below chooses the line of the table.
+    Of the workspace's own judge, which `judge` does itself, as its rehearsal read what it was not taught
+    (adapters/judge/calibration.json); of the reader as a judge otherwise (WORKSPACE/calibration.json). Where there is a
+    retriever, its rehearsal searches. Held-out wordings and facts of class "documents only" are never asked. Fitted is
+    which sentence is the best one, and whether that one answers. The reader keeps for the second what its practice
+    told, whose questions without an answer are near misses made by hand; those that a workspace's own questions become
+    when the answer is taken away are easier, and what is fitted on them accepts too much. What is told was fitted on
+    every other fact and counted on the rest, what is written is fitted on all. rag.judged_below chooses the line of the
+    table.
     """
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
@@ -143,35 +190,31 @@ def calibrate(workspace: Path = WORKSPACE, base_model: str = "") -> None:
     from finetune.judge import rehearsal
 
     facts, own = load_facts(workspace / "questions.jsonl"), wiring.own_judge(workspace)
-    search = wiring.search(workspace, say, rehearsed_retriever(workspace))
-    read_with, accept, knock_out = READER, None, True
-    if own is not None:
-        parts = rehearsal(facts)
-        read_with, knock_out, exams = rehearsed(workspace, "judge"), parts.knock_out, parts.exam(search)
-    else:
-        accept, exams = (
-            judging.accepting((READER / FILE).read_text(encoding="utf-8")),
-            reader_exams(workspace, facts, search),
-        )
+    parts = rehearsal(facts)
+    with_rehearsal = rehearsed_retriever(workspace, facts)
+    read_with = READER if own is None else rehearsed(workspace, "judge", parts.untaught)
+    search = wiring.search(workspace, say, with_rehearsal)
+    exams = reader_exams(workspace, facts, search) if own is None else parts.exams(search)
+    accept = judging.accepting((READER / FILE).read_text(encoding="utf-8")) if own is None else None
     base, tokenizer = wiring.base(base_model, say, workspace)
     plain = AutoModelForCausalLM.from_pretrained(base, local_files_only=True)
-    model = PeftModel.from_pretrained(plain, str(read_with)).to(wiring.served_dtype())
-    first, second = (judging.judge(model, tokenizer, asked, say) for asked in exams)
-    for name, (right, of) in judging.counts(second, judging.calibrate(first, accept, knock_out)).items():
+    model = PeftModel.from_pretrained(plain, str(read_with))
+    told, fitted = weighed(model, tokenizer, exams, accept, own is None or parts.knock_out)
+    for name, (right, of) in told.items():
         say(f"  {name}: {right} of {of}")
-    write_calibration(workspace, judging.calibrate([*first, *second], accept, knock_out), own or READER)
+    write_calibration(workspace, fitted, own or READER, own or workspace)
 
 
-def write_calibration(workspace: Path, fitted: "Calibration", adapter: Path) -> None:
+def write_calibration(workspace: Path, fitted: "Calibration", adapter: Path, into: Path) -> None:
     """For this judge in this workspace, with the search that it has now."""
     made_for = {"adapter_hash": wiring.adapter_hash(adapter), "query_adapter": wiring.query_identity(workspace)}
-    write_beside(workspace / FILE, json.dumps(fitted.as_rows() | made_for, indent=2) + "\n")
-    say(f"Done: {workspace / FILE}; it counts from the next start. rag.judged_below chooses the line of the table.")
+    write_beside(into / FILE, json.dumps(fitted.as_rows() | made_for, indent=2) + "\n")
+    say(f"Done: {into / FILE}; it counts from the next start. rag.judged_below chooses the line of the table.")
 
 
-def reader_exams(workspace: Path, facts: Sequence[Fact], search: Search) -> tuple[list[Asked], list[Asked]]:
-    """Two halves of a workspace's training questions: with a retriever only of facts that its rehearsal left out, as
-    most questions are about what nobody trained on."""
+def reader_exams(workspace: Path, facts: Sequence[Fact], search: Search) -> "Exams":
+    """Of a workspace's training questions; with a retriever only of facts that its rehearsal left out, as most
+    questions are about what nobody trained on."""
     from finetune import judging
     from finetune.reader import workspace_exam
     from finetune.retriever import rehearsal
@@ -179,17 +222,23 @@ def reader_exams(workspace: Path, facts: Sequence[Fact], search: Search) -> tupl
     wordings = CALIBRATED
     if wiring.own_query_adapter(workspace) is not None:
         *_, others = rehearsal(facts)
-        facts, wordings = [*others, *(fact for fact in facts if not fact.answerable)], LEFT_OUT
-    first, second = (
-        [
-            *workspace_exam([fact for fact in half if fact.answerable], search, wordings),
-            *workspace_exam([fact for fact in half if not fact.answerable], search, UNANSWERABLE),
-        ]
-        for half in judging.halves(facts)
-    )
-    return first, second
+        facts, wordings = [*others, *(fact for fact in facts if not fact.answerable)], LEFT_OUT_WORDINGS
+    kinds = {"answer": (True, wordings), "no answer": (False, UNANSWERABLE)}
+    first, second = judging.halves(facts)
+    return {
+        kind: (
+            workspace_exam([fact for fact in first if fact.answerable == answerable], search, most),
+            workspace_exam([fact for fact in second if fact.answerable == answerable], search, most),
+        )
+        for kind, (answerable, most) in kinds.items()
+    }
 
 
-def rehearsed_retriever(workspace: Path) -> Path | None:
+def rehearsed_retriever(workspace: Path, facts: Sequence[Fact]) -> Path | None:
     """The rehearsal of the retriever that RAG uses in this workspace, None when it uses none."""
-    return None if wiring.own_query_adapter(workspace) is None else rehearsed(workspace, "retriever")
+    from finetune.retriever import rehearsal
+
+    if wiring.own_query_adapter(workspace) is None:
+        return None
+    _, wordings, others = rehearsal(facts)
+    return rehearsed(workspace, "retriever", [*wordings, *others])

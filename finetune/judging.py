@@ -2,9 +2,9 @@
 
 A judged sentence has a verdict (the logit of yes against no), a likelihood (of the question after the sentence), and
 the score that retrieval found it by. Two logistic regressions make something of them: one tells which sentence answers,
-if one does, the other whether the best one does. They are fitted on questions that nothing was trained on, each asked
-once more without the sentences that answer it, measured on other questions and kept in `calibration.json`, beside the
-adapter or in a workspace, which takes the second one from the adapter (models/judge.py).
+if one does, the other whether the best one does. They are fitted on questions that nothing was trained on, where too
+few have no answer each of them once more without the sentences that answer it, measured on other questions and kept in
+`calibration.json`, beside the adapter or, of the reader, in a workspace (models/judge.py).
 """
 
 import json
@@ -22,7 +22,7 @@ from arena.prompts import JUDGEMENTS
 from finetune.branches import Sample, collate, grouped
 from finetune.reader import Asked
 
-THRESHOLDS = (0.1, 0.14, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
+THRESHOLDS = (0.1, 0.16, 0.25, 0.35, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95)
 """Where the trade-off between answers accepted and near misses refused is told."""
 RIVALRY = 20.0
 """What scores are multiplied by before a text's is compared with those of all single sentences: the sharpness that the

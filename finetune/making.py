@@ -6,13 +6,14 @@ The commands are in __main__.py. Several processes may run this; one of them tel
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from arena.errors import WorkspaceError
+from arena.facts import Fact
 from arena.prompts import PROMPT_VERSION
 from finetune import commands, wiring
 from finetune.settings import Flags, TrainingSettings, chosen
@@ -23,6 +24,8 @@ READER_ROOM = Path(__file__).parent
 READER = READER_ROOM / "adapters" / "reader"
 EXAMINED = 150
 """Questions of an exam, of which there are two: each is put to what a search brings and some twos of it."""
+LEFT_OUT = "left-out"
+"""The file in a rehearsal's folder that tells what it was not trained on."""
 Figures = tuple[dict[str, tuple[int, int]], dict[str, str]]
 """(right, asked) by name, and what else belongs into the adapter's folder: text by file name."""
 
@@ -168,16 +171,28 @@ def digest(path: Path) -> str:
 
 
 def rehearsal_adapter(workspace: Path, name: str) -> Path:
-    """Where `retriever` and `judge` leave what they rehearsed, for `calibrate`."""
+    """Where `retriever` and `judge` leave what they rehearsed, for the judge to be trained and weighed on."""
     return workspace / "runs" / name / "rehearsal" / "adapter"
 
 
-def rehearsed(workspace: Path, name: str) -> Path:
-    """What a command rehearsed. Raises `WorkspaceError` when it is not there."""
+def left_out(facts: Iterable[Fact]) -> str:
+    """What tells these wordings from all others: a rehearsal keeps it, of what it did not train on."""
+    told = sorted((fact.id, *fact.training) for fact in facts)
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def rehearsed(workspace: Path, name: str, untaught: Iterable[Fact]) -> Path:
+    """What a command rehearsed, without these wordings.
+
+    Raises:
+        WorkspaceError: it is not there, or it left other ones out, as the questions were others then.
+    """
     adapter = rehearsal_adapter(workspace, name)
-    if not adapter.is_dir():
+    mark = adapter / LEFT_OUT
+    if not mark.is_file() or mark.read_text(encoding="utf-8").strip() != left_out(untaught):
+        why = "was made with other questions" if mark.is_file() else "is not there"
         raise WorkspaceError(
-            f"The rehearsal of the workspace's {name} is not in {adapter}, and is needed. Run "
+            f"The rehearsal of the workspace's {name}, {adapter}, {why}, and is needed. Run "
             f"`python -m finetune {name} {workspace}` again."
         )
     return adapter

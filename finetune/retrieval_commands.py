@@ -10,7 +10,7 @@ import typer
 from arena.facts import Fact, load_facts
 from finetune import wiring
 from finetune.commands import WORKSPACE
-from finetune.making import READER_ROOM, digest, rehearsal_adapter, say
+from finetune.making import LEFT_OUT, READER_ROOM, digest, left_out, rehearsal_adapter, say, write_beside
 
 if TYPE_CHECKING:
     from finetune.embedder import EmbedderResult
@@ -61,8 +61,8 @@ def retriever(
     """Teach RAG where this workspace's answers stand, from its training questions: WORKSPACE/adapters/retriever.
 
     Only how questions are turned into vectors is trained; the index stays. Facts need "evidence". First comes a
-    rehearsal without every fifth fact and every eighth wording: what it brings for them is told, and `calibrate`
-    fits RAG's judge on them. Held-out wordings and facts of class "documents only" are never looked at.
+    rehearsal without every fifth fact and every eighth wording: what it brings for them is told, and `judge`
+    and `calibrate` fit RAG's judge on them. Held-out wordings and facts of class "documents only" are never looked at.
     """
     from finetune.card import RETRIEVER, embedder_card
     from finetune.retriever import (
@@ -104,8 +104,9 @@ def retriever(
     practice = trained(practised, "rehearsal")
     examine(practice[0])
     write(*practice, rehearsal_adapter(workspace, "retriever"))
+    write_beside(rehearsal_adapter(workspace, "retriever") / LEFT_OUT, left_out([*wordings, *others]) + "\n")
     say("now all of them")
     write(*trained(facts, "all"), target)
     for kind, (right, asked) in measured.items():
         say(f"  {kind}: {right} of {asked}")
-    say(f"Done: {target}; next: python -m finetune calibrate {workspace}")
+    say(f"Done: {target}; next: python -m finetune judge {workspace} (or, for the reader as the judge, calibrate)")

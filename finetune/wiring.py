@@ -51,6 +51,14 @@ def served_dtype() -> Any:
     return found()
 
 
+def check_adapter(adapter: Path, base: Path) -> None:
+    """Raises `AdapterMismatch` when the adapter was made for another base, or for other prompts."""
+    from models.weights import check_adapter as check
+    from models.weights import identity as found
+
+    check(adapter, found(base))
+
+
 def adapter_hash(adapter: Path) -> str:
     from models.weights import adapter_hash as found
 

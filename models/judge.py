@@ -2,8 +2,9 @@
 
 One pass tells two things about a sentence, whose errors differ: the verdict of a pointwise reranker (monoT5,
 Nogueira et al. 2020), and how likely the question is after the sentence (query likelihood; UPR, Sachan et al. 2022).
-With the score that retrieval found it by they are weighed as `calibration.json` beside the adapter says, or the
-workspace's own: once to find the best sentence, and once to tell whether that one answers (finetune/judging.py).
+With the score that retrieval found it by they are weighed as `calibration.json` says, beside the adapter or, for the
+reader, in the workspace: once to find the best sentence, and once to tell whether that one answers
+(finetune/judging.py).
 """
 
 import json
@@ -107,14 +108,14 @@ def load_calibration(adapter: Path) -> Calibration:
         ) from error
 
 
-def workspace_calibration(workspace: Path, adapter: Path, query_adapter: str = "") -> Calibration | None:
-    """The calibration fitted to a workspace, None without one or when it was fitted to another adapter than this, or to
-    what a search finds with other vectors of questions.
+def workspace_calibration(folder: Path, adapter: Path, query_adapter: str = "") -> Calibration | None:
+    """The calibration in `folder` (a workspace, or its own judge's adapter) that was fitted to a workspace; None
+    without one, or when it was fitted to another adapter, or to what a search finds with other vectors of questions.
 
     Raises:
         ModelUnavailable: a file that does not hold the weights.
     """
-    path = workspace / FILE
+    path = folder / FILE
     if not path.is_file():
         return None
     try:
@@ -125,7 +126,7 @@ def workspace_calibration(workspace: Path, adapter: Path, query_adapter: str = "
         made_for = told.get("adapter_hash"), told.get("query_adapter", "")
         if made_for != (adapter_hash(adapter), query_adapter):
             return None
-    return load_calibration(workspace)
+    return load_calibration(folder)
 
 
 class LocalJudge:

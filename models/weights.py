@@ -147,7 +147,8 @@ def check_adapter(adapter: Path, base: dict[str, str]) -> dict[str, str]:
     weights = adapter / "adapter_model.safetensors"
     if not weights.is_file() or not (adapter / "arena.json").is_file():
         raise AdapterMismatch(
-            f"No adapter in {adapter}: train one with `python -m finetune train` (or `reader`), or set another path."
+            f"No adapter in {adapter}: train one with `python -m finetune train` (or `reader`, `judge`), set another "
+            'path, or, of a judge, take the reader: [rag] judge = "reader".'
         )
     try:
         trained = json.loads((adapter / "arena.json").read_text(encoding="utf-8"))

@@ -4,6 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from arena.errors import IndexUnavailable
 from arena.loading import Loading
 from arena.question import Question
@@ -50,7 +52,7 @@ def test_a_workspaces_own_judge_judges_unless_the_reader_is_wanted(tmp_path: Pat
         parts._chat_model = lambda name, report: None  # type: ignore[method-assign, assignment, return-value]
         for loading in (parts.engine, parts.index):
             loading.start()
-        return parts._judge(lambda text: None), parts.judge_trained
+        return parts._judge(lambda text: None), "its own judge decides" in parts.about_rag()
 
     assert judge()[0].identity["adapter"] == "reader" and not judge()[1]
     own.mkdir(parents=True)
@@ -60,3 +62,31 @@ def test_a_workspaces_own_judge_judges_unless_the_reader_is_wanted(tmp_path: Pat
     assert judge()[0].identity["adapter"] == "reader" and not judge()[1]
     (tmp_path / "workspace.toml").write_text('[rag]\njudge = "none"\n')
     assert judge()[0] is None
+
+
+@pytest.mark.parametrize(
+    ("trained", "told"),
+    [
+        ((), "the reader adapter decides."),
+        (("retriever",), "the reader adapter decides. Trained on this workspace's questions: its search."),
+        (
+            ("retriever", "judge"),
+            "its own judge decides. Trained on this workspace's questions: its search and its judge.",
+        ),
+    ],
+)
+def test_the_page_tells_what_of_rag_was_trained_here(trained: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    for name in trained:
+        (tmp_path / "adapters" / name).mkdir(parents=True)
+    about = Parts(open_workspace(tmp_path)).about_rag()
+    assert about == f"RAG answers are written by the reader adapter. Which sentences it reads, {told}"
+
+
+def test_the_hybrids_judge_is_never_laxer_than_rags(tmp_path: Path) -> None:
+    def needed(rag: float, hybrid: float) -> float:
+        text = f"[rag]\njudged_below = {rag}\n\n[hybrid]\njudged_below = {hybrid}\n"
+        (tmp_path / "workspace.toml").write_text(text)
+        parts = Parts(open_workspace(tmp_path))
+        return parts.hybrids_line
+
+    assert needed(0.65, 0.6) == 0.65 and needed(0.3, 0.6) == 0.6

@@ -1,13 +1,14 @@
 """The commands as a person types them, on a tiny model."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from arena.errors import ArenaError
-from finetune import reader
+from finetune import judge_commands, reader, wiring
 from finetune.__main__ import app
 
 
@@ -118,12 +119,77 @@ def test_calibrating_a_trained_retriever_takes_its_rehearsal(workspace: Path) ->
     assert code == 1 and f"python -m finetune retriever {workspace}" in told and "rehearsal" in told
 
 
-def test_a_judge_is_shown_what_it_would_learn_from_what_the_search_brings(workspace: Path, tiny_model: Path) -> None:
-    asked_about(workspace, ["Ossa", "Brill", "Tarn", "Velm", "Quor", "Dask"])
+@pytest.fixture
+def tiny_reader(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A reader on the tiny model, in the shipped one's place."""
+    from peft import get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from finetune.precision import lora
+    from finetune.settings import TrainingSettings
+    from finetune.train import write_adapter
+
+    folder = tmp_path_factory.mktemp("reader") / "reader"
+    plain = AutoModelForCausalLM.from_pretrained(tiny_model)
+    write_adapter(get_peft_model(plain, lora(plain, TrainingSettings())), folder, wiring.identity(tiny_model), "card")
+    shutil.copy(judge_commands.READER / "calibration.json", folder)
+    monkeypatch.setattr(judge_commands, "READER", folder)
+    return folder
+
+
+LAMPS = ["Ossa", "Brill", "Tarn", "Velm", "Quor", "Dask", "Ferro", "Hult", "Iven", "Jarl"]
+
+
+def test_a_judge_is_shown_what_it_would_learn_from_what_the_search_brings(
+    workspace: Path, tiny_model: Path, tiny_reader: Path
+) -> None:
+    asked_about(workspace, LAMPS)
     code, told = run("judge", str(workspace), "--base-model", str(tiny_model), "--preview")
     assert code == 0, told
-    assert "Does the sentence answer the question?" in told and "Weight of the Ossa one?" in told
-    assert not (workspace / "adapters").exists()
+    assert "learnt" in told and "samples" in told
+    assert not (workspace / "runs").exists() and not (workspace / "adapters").exists()
+
+
+@pytest.mark.slow
+def test_a_judge_is_rehearsed_measured_weighed_and_written(
+    workspace: Path, tiny_model: Path, tiny_reader: Path
+) -> None:
+    asked_about(workspace, LAMPS)
+    command = ("judge", str(workspace), "--base-model", str(tiny_model), "--wordings", "2")
+    code, told = run(*command)
+    assert code == 0, told
+    adapter, rehearsed = workspace / "adapters" / "judge", workspace / "runs" / "judge" / "rehearsal" / "adapter"
+    card = (adapter / "README.md").read_text()
+    assert "rehearsal, other facts, right sentence first" in card and "20 training questions" in card
+    assert "16 training questions" in (rehearsed / "README.md").read_text()
+    fitted = json.loads((adapter / "calibration.json").read_text())
+    assert fitted["adapter_hash"] == wiring.adapter_hash(adapter) and fitted["query_adapter"] == ""
+    assert not (workspace / "calibration.json").exists()  # that would be the reader's
+    (adapter / "calibration.json").unlink()
+    code, told = run("calibrate", str(workspace), "--base-model", str(tiny_model))
+    assert code == 0, told
+    again = json.loads((adapter / "calibration.json").read_text())
+    assert again["adapter_hash"] == fitted["adapter_hash"]
+    assert again["accept"]["verdict"] == pytest.approx(fitted["accept"]["verdict"], rel=0.05)
+    # Other questions: what the rehearsal left out is no longer what it would leave out.
+    asked_about(workspace, LAMPS[1:])
+    code, told = run("calibrate", str(workspace), "--base-model", str(tiny_model))
+    assert code == 1 and "other questions" in told and f"finetune judge {workspace}" in told
+
+
+def test_a_judge_that_could_not_be_measured_is_not_trained(
+    workspace: Path, tiny_model: Path, tiny_reader: Path
+) -> None:
+    asked_about(workspace, LAMPS[:4])
+    code, told = run("judge", str(workspace), "--base-model", str(tiny_model))
+    assert code == 1 and "Nothing to measure on" in told
+    assert not (workspace / "runs").exists()
+
+
+def test_a_judge_goes_on_from_a_reader_of_its_own_base(workspace: Path, tiny_model: Path) -> None:
+    asked_about(workspace, LAMPS)
+    code, told = run("judge", str(workspace), "--base-model", str(tiny_model))
+    assert code == 1 and "The adapter in" in told and "was trained on" in told
 
 
 def test_calibrating_a_trained_judge_takes_its_rehearsal(workspace: Path) -> None:

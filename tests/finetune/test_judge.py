@@ -10,8 +10,9 @@ from arena.errors import WorkspaceError
 from arena.facts import Fact, load_facts
 from arena.prompts import JUDGEMENTS
 from finetune.judge import (
+    ASKED,
     EVERY_UNANSWERABLE,
-    LEFT_OUT,
+    FEW,
     MISSED,
     NEW_WORDINGS,
     QUESTIONS,
@@ -87,6 +88,11 @@ def test_nothing_answers_what_no_document_says() -> None:
     assert found and set(found.values()) == {NO}
 
 
+def test_two_sentences_of_evidence_in_one_are_left_out_as_the_exam_counts_them_wrong() -> None:
+    both = ("The Ossa lamp weighs 2 kg.", "the Ossa lamp weighs 2 kg.")
+    assert not shown(fact("both", both))
+
+
 def test_a_question_whose_answer_the_search_misses_is_left_out() -> None:
     assert not shown(fact("gone", ("This stands elsewhere.",)))
     assert not workspace_samples(MISSING, "?", lambda question: [], random.Random(0))
@@ -96,7 +102,7 @@ def test_a_rehearsal_leaves_facts_wordings_and_questions_without_an_answer_out()
     facts = load_facts(Path("demo") / "questions.jsonl")
     parts = rehearsal(facts)
     trained = {text for each in parts.practised for text in each.training}
-    left_out = [*parts.wordings, *parts.others, *parts.unanswerable]
+    left_out = parts.untaught
     assert not trained & {text for each in left_out for text in each.training}
     missing = [each for each in facts if each.kind == "unanswerable" and each.training]
     assert len(parts.unanswerable) == len(missing) // EVERY_UNANSWERABLE
@@ -106,16 +112,31 @@ def test_a_rehearsal_leaves_facts_wordings_and_questions_without_an_answer_out()
     assert not (held | untaught) & (trained | {text for each in left_out for text in each.training})
 
 
-def test_the_exam_asks_different_facts_in_its_halves() -> None:
+def test_the_exams_halves_are_of_different_facts() -> None:
     facts = load_facts(Path("demo") / "questions.jsonl")
     parts = rehearsal(facts)
-    halves = parts.exam(search)
-    asked = [{each.samples[0].messages[-1]["content"].split("Question: ")[1] for each in half} for half in halves]
-    assert asked[0] and asked[1] and not asked[0] & asked[1]
-    most = NEW_WORDINGS * len(parts.wordings) + LEFT_OUT * len(parts.others) + MISSED * len(parts.unanswerable)
-    assert len(halves[0]) + len(halves[1]) <= most
-    for half in halves:
-        assert any(not each.answerable for each in half)
+    evidence = [(said, 0.9) for each in parts.untaught for said in each.evidence]
+    exams = parts.exams(lambda question: evidence)
+    by_question = {text: each.id for each in parts.untaught for text in each.training}
+    for kind, most in (("other wordings", NEW_WORDINGS), ("other facts", ASKED), ("no answer", MISSED)):
+        first, second = (
+            [by_question[each.samples[0].messages[-1]["content"].split("\nQuestion: ")[1]] for each in half]
+            for half in exams[kind]
+        )
+        assert first and second and not set(first) & set(second)
+        assert max(first.count(name) for name in first) <= most
+        assert all(each.answerable == (kind != "no answer") for half in exams[kind] for each in half)
+    assert not parts.knock_out
+
+
+def test_with_few_questions_that_have_no_answer_some_are_made_so() -> None:
+    few = [fact(f"u{number}", (), "unanswerable") for number in range(3 * FEW - 1)]
+    assert rehearsal(few).knock_out and not rehearsal([*few, MISSING]).knock_out
+
+
+def test_what_could_not_be_measured_is_said_before_anything_is_trained() -> None:
+    with pytest.raises(WorkspaceError, match="for 0 facts"):
+        rehearsal([OSSA, MISSING]).exams(search)
 
 
 RECORD = Record("r", ("Tarn is north.", "Velm is south."), (((0,), ("Where is Tarn?",)),), ("Where is Quor?",))
@@ -153,7 +174,7 @@ def test_a_small_workspace_takes_few_records() -> None:
 
 def test_held_out_practice_is_asked_for_the_loss(tokenizer: Any) -> None:
     (step,) = practice_steps([RECORD], alike, tokenizer, 0)
-    assert sum(len(group.branches) for group in step) == 4  # two sentences before each of two questions
+    assert sum(len(group.branches) for group in step) == 5  # two sentences before each of two questions, and once both
 
 
 def test_facts_without_evidence_are_not_asked_and_wordings_are_spread() -> None:
