@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -50,6 +51,14 @@ def serve(
     """Compare a fine-tuned model and RAG side by side. Without a command: serve the page."""
     if context.invoked_subcommand is None:
         said(lambda: run_server(workspace, host, port))
+    else:
+        context.default_map = everywhere(context.command, workspace)
+
+
+def everywhere(command: Any, workspace: Path) -> dict[str, Any]:
+    """The workspace as what every command below takes if it is not told: it may be named before the command, too."""
+    below = getattr(command, "commands", {})
+    return {"workspace": str(workspace)} | {name: everywhere(each, workspace) for name, each in below.items()}
 
 
 def run_server(path: Path, host: str, port: int) -> None:
@@ -69,7 +78,7 @@ def run_server(path: Path, host: str, port: int) -> None:
         def status() -> dict[str, State]:
             stored = history.check()
             states = {
-                "models": parts.engine.state,
+                "models": parts.models(),
                 "index": parts.index.state,
                 "database": State("ready" if stored == "ready" else "failed", stored),
             }

@@ -16,7 +16,7 @@ from arena.contestant import Contestant
 from arena.device import Device
 from arena.errors import ArenaError
 from arena.knowledge import KnowledgeDesk
-from arena.loading import LazyContestant, Loading
+from arena.loading import LazyContestant, Loading, State
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from arena.runner import Runner
 from arena.verified import Verified, VerifiedSettings
@@ -80,6 +80,15 @@ class Parts:
         # Not on the page: `evaluate` asks it without any passage, to see that it knows nothing of the workspace.
         closed = Loading[Contestant]("reader", lambda report: self._closed_book("reader", "reader", report))
         self._controls = {"reader": closed}
+
+    def models(self) -> State:
+        """The base model's state; once it is ready, with the adapters that it could not take, and why. The others
+        answer all the same, so it stays ready."""
+        state = self.engine.state
+        failures = self.engine.value().failures if state.status == "ready" else {}
+        return (
+            State("ready", " ".join(f"Without {name}: {why}" for name, why in failures.items())) if failures else state
+        )
 
     def about_rag(self) -> str:
         """What the page says of RAG: who writes its answers and who judges, and what was trained on this workspace."""

@@ -52,7 +52,7 @@ def load_facts(path: Path) -> list[Fact]:
             duplicate id.
     """
     if not path.is_file():
-        raise WorkspaceError(f"No questions at {path}: put one JSON object a line there (README, 'Bring your own').")
+        raise WorkspaceError(f"No questions at {path}: put one JSON object a line there (docs/own-documents.md).")
     facts: list[Fact] = []
     seen: dict[str, int] = {}
     try:

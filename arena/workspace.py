@@ -58,7 +58,7 @@ examples = []
 
 ADVICE = """{path} is laid out:
   documents/       put your documents here: .pdf .docx .pptx .xlsx .csv .html .md .txt .epub, or a .zip of them
-  questions.jsonl  one JSON object a line: id, class, document, questions, answer, accepted (README, "Bring your own")
+  questions.jsonl  one JSON object a line: id, class, document, questions, answer, accepted (docs/own-documents.md)
   workspace.toml   name, example prompts, settings
 Then: python -m finetune train {path}     train the fine-tuned side on your questions
       python app.py --workspace {path}    compare"""

@@ -70,7 +70,7 @@ def questions(
         opened = open_workspace(workspace)
         prompts = held_out_prompts(load_facts(opened.questions), limit, seed, "command line")
         if not prompts:
-            raise WorkspaceError(f"{opened.questions} holds no held-out wordings: add some (README, 'Bring your own').")
+            raise WorkspaceError(f"{opened.questions} holds no held-out wordings: add some (docs/own-documents.md).")
         _add(opened, prompts, pair, annotators)
 
     said(action)

@@ -7,6 +7,7 @@ wordings teach the model to say that it does not know.
 import math
 import random
 from collections.abc import Sequence
+from statistics import median
 
 from arena.errors import WorkspaceError
 from arena.facts import Fact
@@ -23,9 +24,11 @@ EXPOSURES = 108
 times left 97.9 % of new plain wordings right and 88.4 % of new oblique ones, 108 times 99.5 % and 92.4 %."""
 
 
-def enough_epochs(samples: int, facts: int) -> float:
-    """Epochs, to a tenth, that show each of so many facts `EXPOSURES` times on average."""
-    return max(0.1, round(EXPOSURES * facts / max(samples, 1), 1))
+def enough_epochs(wordings: Sequence[int]) -> float:
+    """Epochs, to a tenth, that show a fact with as many wordings as most have `EXPOSURES` times. `wordings`: how many
+    each fact has. By the median: a few facts in few wordings, as questions without an answer often are, would make all
+    others be shown more often than they need."""
+    return max(0.1, round(EXPOSURES / max(median(wordings), 1), 1)) if wordings else 0.1
 
 
 def closed_book_samples(facts: Sequence[Fact], held_out: bool = False) -> list[Sample]:

@@ -132,7 +132,7 @@ def examine(
             turned = replace(fact, accepted=tuple(accepted), rejected=())
             asked.append(Asked(turned, question, REVERSED))
     if not asked:
-        raise WorkspaceError("Nothing to ask: questions.jsonl holds no facts with wordings (README, 'Bring your own').")
+        raise WorkspaceError("Nothing to ask: questions.jsonl holds no facts with wordings (docs/own-documents.md).")
     given: list[str] = []
     for start in range(0, len(asked), PART):
         given += answers([item.text for item in asked[start : start + PART]])

@@ -75,7 +75,7 @@ def closed_book(
     facts = load_facts(path)
     samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
     taught = sum(bool(fact.trained_on) for fact in facts)
-    enough = enough_epochs(len(samples), taught)
+    enough = enough_epochs([len(fact.trained_on) for fact in facts if fact.trained_on])
     if flags.get("epochs") == 0:
         flags = {**flags, "epochs": enough}
     settings = chosen(flags, workspace, epochs=enough)

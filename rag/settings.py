@@ -41,14 +41,14 @@ class Settings:
     it does: the adapter that was taught what answers this workspace's questions (`python -m finetune judge`), if there
     is one, else the reader's; always the reader's; or nobody. With a judge the model is shown the `judged_sentences`
     best, or two that are judged together when the best one's probability is under `judged_below`; when theirs is under
-    `judged_pair_below` (or that one, if it is higher), it is not asked (the source: README, Measured). Two must more
+    `judged_pair_below` (or that one, if it is higher), it is not asked (the source: docs/measured.md). Two must more
     likely answer than not: they are the best of up to nine, and of questions without an answer, too, one is the best.
     `embedder_adapter`: whether the usual embedder has its adapter, which was taught on practice questions how people
     ask, or none; an embedder of the workspace's own never has.
     `query_adapter`: whether questions are turned into vectors with the adapter that was taught where this workspace's
     answers stand (`python -m finetune retriever`), if there is one, or as texts are.
     `follow_ups`: what is searched for when a question leans on the one before: it with that one before it, what a
-    language model makes of both, or it alone. The small base model cannot rewrite (README, Measured).
+    language model makes of both, or it alone. The small base model cannot rewrite (docs/measured.md).
     `abstain_below`: without a judge, when the best sentence scores lower, the model is not asked. It only catches
     questions that have nothing to do with the documents: near misses score as high as answerable ones.
     `context_tokens`: prompt and answer together; `answer_tokens` of them are kept free for the answer.

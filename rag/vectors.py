@@ -17,7 +17,7 @@ import numpy
 log = logging.getLogger(__name__)
 
 EXACT_UP_TO = 50_000
-"""Vectors that are all looked at. Of 384 numbers they are 77 MB; a fifth of them takes 1 ms (README, Measured)."""
+"""Vectors that are all looked at. Of 384 numbers they are 77 MB; a fifth of them takes 1 ms (docs/measured.md)."""
 LISTS_PER_ROOT = 4
 """Lists per square root of the number of vectors: the low end of what FAISS advises (wiki, "Guidelines to choose an
 index": 4 to 16 times), for building costs as much as there are lists."""

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -32,6 +34,14 @@ def test_a_missing_workspace_names_the_way_out() -> None:
     done = app("ask", "Who?", "--workspace", "no-such-place")
     assert done.returncode == 1
     assert "python app.py new no-such-place" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("ask", "Who?"), ("queue", "status")])
+def test_a_workspace_named_before_the_command_is_the_commands(command: tuple[str, ...]) -> None:
+    before = app("--workspace", "no-such-place", *command)
+    assert before.returncode == 1 and "python app.py new no-such-place" in before.stderr
+    nearer = app("--workspace", "no-such-place", *command, "--workspace", "nor-this")
+    assert nearer.returncode == 1 and "python app.py new nor-this" in nearer.stderr
 
 
 def test_an_unknown_setting_names_itself_and_the_known_ones(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ def test_a_side_whose_adapter_was_refused_says_why(tmp_path: Path) -> None:
     parts = Parts(open_workspace(tmp_path))
     parts.engine = Loading("base model", lambda report: refused)
     parts.index = Loading("document index", no_index)
+    assert parts.models().status == "loading"
     answers = answer_all(parts.start().runner(), {name: Question("?") for name in ("fine-tuned", "rag")})
+    assert parts.models().status == "ready" and f"Without reader: {FOREIGN}" in parts.models().detail
     assert {name: answer.failure for name, answer in answers.items()} == {"fine-tuned": FOREIGN, "rag": FOREIGN}
 
 

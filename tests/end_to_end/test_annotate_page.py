@@ -1,5 +1,6 @@
 """Annotating in a browser: with keys only, then with a thumb, on a queue filled and answered as the real one is."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -78,7 +79,9 @@ def test_ten_votes_an_undo_and_a_skip_with_nothing_but_keys(annotate_server: str
 
     for number in range(9):
         step(page, lambda key="1342"[number % 4]: press(key))
-    expect(page.locator("#annotate_progress")).to_contain_text(f"10 of {PROMPTS - 1} for you · 10 of {PROMPTS * 3}")
+    # The twelfth pair is one to judge again, and may have been laid ready: then there is one more.
+    told = re.compile(rf"10 of ({PROMPTS - 1}|{PROMPTS}) for you · 10 of {PROMPTS * 3}")
+    expect(page.locator("#annotate_progress")).to_contain_text(told)
     assert "fine-tuned" not in page.locator("#annotate_pair").inner_html().lower()
 
     here = question(page)

@@ -1,5 +1,5 @@
 """The second workspace, a city's transport rules: that its questions fit its documents. `python -m finetune train
-tests/workspaces/transport` is run by hand; README, Measured."""
+tests/workspaces/transport` is run by hand; docs/measured.md."""
 
 import re
 from pathlib import Path

@@ -201,10 +201,11 @@ def test_what_is_missing_for_training_is_named(held_out: bool, message: str) -> 
 
 def test_fewer_wordings_take_more_epochs() -> None:
     demo = load_facts(DEMO / "questions.jsonl")
-    taught = sum(bool(item.trained_on) for item in demo)
-    assert enough_epochs(len(closed_book_samples(demo)), taught) == 2.4  # what the shipped adapter was trained with
-    assert enough_epochs(22 * 95, 95) == 4.9 and enough_epochs(5, 1) == 21.6
-    assert enough_epochs(100_000, 1) == 0.1
+    demos = [len(item.trained_on) for item in demo if item.trained_on]
+    assert enough_epochs(demos) == 2.4
+    assert enough_epochs([45] * 216) == 2.4  # and not more for some that have fewer
+    assert enough_epochs([22] * 95) == 4.9 and enough_epochs([5]) == 21.6
+    assert enough_epochs([100_000]) == 0.1 and enough_epochs([]) == 0.1
 
 
 def test_every_epoch_holds_every_sample_once(tokenizer: Any) -> None:
