@@ -34,13 +34,15 @@ class ClosedBook:
 
     def answer(self, question: Question, stop: StopSignal) -> Iterator[Event]:
         yield Working()
-        history = list(question.history)
+        history, room = list(question.history), self.context_tokens - self.answer_tokens
         messages = self.messages(question.text, history)
-        while history and self.model.get_num_tokens_from_messages(messages) > self.context_tokens - self.answer_tokens:
+        while (taken := self.model.get_num_tokens_from_messages(messages)) > room and history:
             history.pop(0)
             messages = self.messages(question.text, history)
         if len(history) < len(question.history):
             yield Note(f"{len(question.history) - len(history)} earlier turns were dropped to fit the context.")
+        if taken > room:
+            yield Note(f"The question alone takes {taken} tokens, more than the {room} that fit: ask a shorter one.")
         whole: AIMessageChunk | None = None
         for chunk in self.model.stream(messages):
             if stop.is_set():

@@ -48,7 +48,10 @@ def fitted(
         else:
             break
         messages = _messages(settings, question, kept, turns, judged)
-    return Prompt(tuple(messages), tuple(kept), tuple(_notes(len(history) - len(turns), documents, kept)))
+    notes = _notes(len(history) - len(turns), documents, kept)
+    if not _fits(model, messages, room):
+        notes.append(f"The question and one sentence take more than the {room} tokens that fit: ask a shorter one.")
+    return Prompt(tuple(messages), tuple(kept), tuple(notes))
 
 
 def _messages(

@@ -1,11 +1,12 @@
 """The commands' output: one comparison in a terminal, and the evaluation's table. Does not make contestants."""
 
 import json
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rich.console import Console
@@ -35,7 +36,10 @@ def ask_once(
     comparison = Comparison(text, "fine-tuned", "rag", blind=False, asked_by="command line", versions=dict(versions))
     history.save(comparison)
     stop = threading.Event()
-    run = runner.start({name: Question(text) for name in (comparison.left, comparison.right)}, stop)
+    seed = secrets.randbelow(2**31)
+    run = runner.start({name: Question(text) for name in (comparison.left, comparison.right)}, stop, seed)
+    told_apart = {**comparison.versions, "seed": str(seed), "order": ", ".join(run.order)}
+    comparison = replace(comparison, versions=told_apart)
     told = ""
     try:
         for stamped in run:

@@ -79,8 +79,12 @@ def test_a_database_that_cannot_be_used_ends_the_program_with_one_line(tmp_path:
 
 
 def test_serving_imports_nothing_heavy_before_the_page_is_up() -> None:
-    heavy = "('torch', 'transformers', 'langchain_core')"
-    code = f"import sys, app, ui, rag.settings; print([name for name in {heavy} if name in sys.modules])"
+    heavy = "('torch', 'transformers', 'langchain_core', 'faiss', 'peft', 'sentence_transformers')"
+    made = "Parts(open_workspace(Path('demo'))).about_rag()"
+    code = (
+        "import sys, app, ui; from pathlib import Path; from arena.workspace import open_workspace; "
+        f"from wiring import Parts; {made}; print([name for name in {heavy} if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]"
 

@@ -76,6 +76,12 @@ def test_stop_closes_the_models_stream(through: str, index: Index) -> None:
     assert len(model._said) <= 3
 
 
+def test_a_question_that_does_not_fit_is_asked_and_it_is_said(index: Index) -> None:
+    rag, _ = contestant(index, "x", context_tokens=140, abstain_below=-9.0)
+    (note,) = [note for note in notes(ask(rag, "word " * 200)) if "fit" in note and "question" in note]
+    assert note.endswith("ask a shorter one.")
+
+
 def test_stop_before_the_search_asks_nothing(index: Index) -> None:
     rag, model = contestant(index, "never")
     stop = Signal()
