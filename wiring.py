@@ -85,10 +85,10 @@ class Parts:
         """The base model's state; once it is ready, with the adapters that it could not take, and why. The others
         answer all the same, so it stays ready."""
         state = self.engine.state
-        failures = self.engine.value().failures if state.status == "ready" else {}
-        return (
-            State("ready", " ".join(f"Without {name}: {why}" for name, why in failures.items())) if failures else state
-        )
+        if state.status != "ready":
+            return state
+        refused = [f"Without {name}: {why}" for name, why in self.engine.value().failures.items()]
+        return State("ready", " ".join(refused)) if refused else state
 
     def about_rag(self) -> str:
         """What the page says of RAG: who writes its answers and who judges, and what was trained on this workspace."""

@@ -52,6 +52,10 @@ class Comparison:
         """The same comparison with these answers."""
         return replace(self, answers=dict(answers))
 
+    def with_run(self, seed: int, order: Sequence[str]) -> "Comparison":
+        """The same comparison with what it takes to run it again: the seed, and the order on a shared device."""
+        return replace(self, versions={**self.versions, "seed": str(seed), "order": ", ".join(order)})
+
 
 @dataclass(frozen=True)
 class Vote:

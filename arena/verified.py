@@ -3,7 +3,7 @@
 The two fail apart. A fine-tuned model answers everything, and invents what it was never taught; it is less sure of its
 words then (as in Kadavath et al. 2022), and no sentence of the documents says what it says (checked afterwards, as in
 RARR, Gao et al. 2023), or one that answers another question, which RAG's judge can tell. What it is not believed is
-asked of the documents, with a judge that must be surer than RAG's own. A composition of two contestants: knows neither
+asked of the documents, with a judge that is never laxer than RAG's own. A composition of two contestants: knows neither
 models nor indexes.
 """
 

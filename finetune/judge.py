@@ -6,6 +6,7 @@ answers. Reading practice goes on beside it, so that it keeps judging what nobod
 answer stands, as the retriever does; it gives none: the reader quotes. Does not weigh what it reads (judging.py).
 """
 
+import functools
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -178,11 +179,4 @@ def practice_samples(record: Record, alike: Alike, chance: random.Random) -> lis
 
 def cached(search: Search) -> Search:
     """The same search, that remembers what it brought."""
-    found: dict[str, Sequence[tuple[str, float]]] = {}
-
-    def remembered(question: str) -> Sequence[tuple[str, float]]:
-        if question not in found:
-            found[question] = list(search(question))
-        return found[question]
-
-    return remembered
+    return functools.cache(search)

@@ -73,7 +73,7 @@ def judge(
         base, tokenizer = wiring.base(base_model, say, workspace)
         wiring.check_adapter(READER, base)
         practice_search = cached(wiring.search(workspace, say, with_rehearsal))
-        search = cached(wiring.search(workspace, say, with_own))
+        search = practice_search if with_own is None else cached(wiring.search(workspace, say, with_own))
         exams = parts.exams(practice_search)
         records, held_out = split(load_records())
         records = practised(records, len(questions(facts, wordings)), settings.epochs, settings.seed)

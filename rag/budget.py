@@ -40,7 +40,7 @@ def fitted(
     room = settings.context_tokens - settings.answer_tokens
     turns, kept = list(history), list(documents)
     messages = _messages(settings, question, kept, turns, judged)
-    while not _fits(model, messages, room):
+    while not (fits := _fits(model, messages, room)):
         if turns:
             turns = turns[1:]
         elif len(sentences_of(kept)) > 1:
@@ -49,7 +49,7 @@ def fitted(
             break
         messages = _messages(settings, question, kept, turns, judged)
     notes = _notes(len(history) - len(turns), documents, kept)
-    if not _fits(model, messages, room):
+    if not fits:
         notes.append(f"The question and one sentence take more than the {room} tokens that fit: ask a shorter one.")
     return Prompt(tuple(messages), tuple(kept), tuple(notes))
 

@@ -48,7 +48,7 @@ class Settings:
     `query_adapter`: whether questions are turned into vectors with the adapter that was taught where this workspace's
     answers stand (`python -m finetune retriever`), if there is one, or as texts are.
     `follow_ups`: what is searched for when a question leans on the one before: it with that one before it, what a
-    language model makes of both, or it alone. The small base model cannot rewrite (docs/measured.md).
+    language model makes of both, or it alone. The small base model cannot rewrite (docs/own-documents.md).
     `abstain_below`: without a judge, when the best sentence scores lower, the model is not asked. It only catches
     questions that have nothing to do with the documents: near misses score as high as answerable ones.
     `context_tokens`: prompt and answer together; `answer_tokens` of them are kept free for the answer.

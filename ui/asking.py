@@ -113,8 +113,7 @@ class Asking:
         seed = secrets.randbelow(2**31)
         try:
             run = self._runner.start(questions, self.stop, seed)
-            versions = {**comparison.versions, "seed": str(seed), "order": ", ".join(run.order)}
-            self._comparison = replace(comparison, versions=versions)
+            self._comparison = comparison.with_run(seed, run.order)
             self._save(self._comparison)
             self._run = run
             for stamped in run:

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -38,8 +38,7 @@ def ask_once(
     stop = threading.Event()
     seed = secrets.randbelow(2**31)
     run = runner.start({name: Question(text) for name in (comparison.left, comparison.right)}, stop, seed)
-    told_apart = {**comparison.versions, "seed": str(seed), "order": ", ".join(run.order)}
-    comparison = replace(comparison, versions=told_apart)
+    comparison = comparison.with_run(seed, run.order)
     told = ""
     try:
         for stamped in run:
