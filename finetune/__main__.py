@@ -38,7 +38,7 @@ PAIRS = typer.Option(None, "--pairs", help="A .jsonl of pairs (`app.py export`) 
 def train(workspace: Path = WORKSPACE, base_model: str = "", preview: bool = PREVIEW, flags: Flags = NONE) -> None:
     """Train the fine-tuned contestant on the workspace's questions.
 
-    Options win over the table training of workspace.toml. Without --epochs, or with 0, each fact is shown about 108
+    Options win over the table training of workspace.toml. Without --epochs, or with 0, each fact is shown about 72
     times.
     """
     target, work = workspace / "adapters" / "fine-tuned", workspace / "runs" / "fine-tuned"

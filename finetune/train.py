@@ -10,6 +10,7 @@ CPU, not on several GPUs.
 """
 
 import ctypes
+import errno
 import hashlib
 import json
 import shutil
@@ -24,6 +25,7 @@ from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from filelock import FileLock, Timeout
 from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
+from safetensors import SafetensorError
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]
 
@@ -44,6 +46,8 @@ from finetune.settings import TrainingSettings
 
 Found = TypeVar("Found")
 
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+"""What a full disk, and a folder that may not be written, answer."""
 COMPARISON_WEIGHT = 0.5
 """What telling the samples of a question apart counts, the mean cost of a learnt token counting 1."""
 
@@ -288,11 +292,13 @@ def agreed(find: Callable[[], Found]) -> Found:
 
 @contextmanager
 def alone(work: Path) -> Iterator[None]:
-    """Two runs in one folder would mix their checkpoints. The lock goes with the process, however it ends."""
-    work.mkdir(parents=True, exist_ok=True)
+    """Two runs in one folder would mix their checkpoints. The lock goes with the process, however it ends. What the
+    disk refuses meanwhile is said in words."""
     try:
-        with FileLock(work / "run.lock", timeout=0):
-            yield
+        with on_disk(work):
+            work.mkdir(parents=True, exist_ok=True)
+            with FileLock(work / "run.lock", timeout=0):
+                yield
     except Timeout:
         raise ArenaError(f"A training is running in {work} already: wait until it has finished, or stop it.") from None
 
@@ -309,8 +315,11 @@ def resumable(work: Path, settings: TrainingSettings, steps: Sequence[Step], beg
 
 
 def checkpoint_of(work: Path, run: Mapping[str, Any]) -> str | None:
-    """The last checkpoint in `work` if `run.json` there says that it is of this run; else all are cleared, and what is
-    begun is marked as this one."""
+    """The last checkpoint in `work` that was written to its end, if `run.json` there says that it is of this run; else
+    all are cleared, and what is begun is marked as this one."""
+    for checkpoint in work.glob("checkpoint-*"):
+        if not whole(checkpoint):
+            shutil.rmtree(checkpoint)
     mark = work / "run.json"
     last: str | None = get_last_checkpoint(str(work))  # type: ignore[no-untyped-call]
     if last is not None and mark.is_file() and json.loads(mark.read_text()) == run:
@@ -319,6 +328,35 @@ def checkpoint_of(work: Path, run: Mapping[str, Any]) -> str | None:
         shutil.rmtree(checkpoint)
     mark.write_text(json.dumps(run))
     return None
+
+
+def whole(checkpoint: Path) -> bool:
+    """Whether a checkpoint was written to its end: its state is what transformers writes last. A kill leaves others."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def on_disk(*folders: Path) -> Iterator[None]:
+    """What the disk refuses is said with the way out.
+
+    Raises:
+        ArenaError: a folder cannot be written, or the disk is full.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        refused = error.errno in REFUSED if isinstance(error, OSError) else "os error" in str(error)
+        if not refused:
+            raise
+        places = " or ".join(map(str, folders))
+        raise ArenaError(
+            f"{places} cannot be written ({error}): free some space, or allow it with chmod u+w. The same command goes "
+            "on from the last checkpoint that is whole."
+        ) from error
 
 
 def write_adapter(
@@ -342,7 +380,13 @@ def name_base(adapter: Path, name: str) -> None:
 
 @contextmanager
 def put_in_place(target: Path) -> Iterator[Path]:
-    """A folder to write into, which then becomes `target`: never a half-written one."""
+    """A folder to write into, which then becomes `target`: never a half-written one. What the disk refuses is said in
+    words."""
+    with on_disk(target.parent):
+        yield from _put_in_place(target)
+
+
+def _put_in_place(target: Path) -> Iterator[Path]:
     beside = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)

@@ -56,8 +56,8 @@ def _from_gguf(source: Path, report: Report) -> Path:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    beside.mkdir(parents=True, exist_ok=True)
     try:
+        beside.mkdir(parents=True, exist_ok=True)
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
             source.parent,

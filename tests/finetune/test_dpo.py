@@ -142,6 +142,7 @@ def test_only_the_same_run_is_resumed(changed: str, adapter: Path, rows: list[Ro
     assert resumable_dpo(tmp_path, own, rows, SETTINGS) is None
     checkpoint = tmp_path / "checkpoint-6"
     checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").write_text("{}")
     if changed == "adapter":
         (own / "adapter_model.safetensors").write_bytes(b"other weights")
     settings = replace(SETTINGS, beta=0.2) if changed == "settings" else SETTINGS

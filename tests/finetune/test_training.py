@@ -1,7 +1,13 @@
 """Training, on a tiny real model: rows, masks, losses, adapters, resuming."""
 
 import json
+import random
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +15,15 @@ from typing import Any
 import pytest
 import torch
 from peft import get_peft_model_state_dict, load_peft_weights
+from safetensors import SafetensorError
 
-from arena.errors import AdapterMismatch, WorkspaceError
+from arena.errors import AdapterMismatch, ArenaError, WorkspaceError
 from arena.facts import Fact, load_facts
 from arena.prompts import closed_book_messages, judge_messages, reader_messages
 from arena.scoring import normalised
 from finetune import precision
 from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, packed, tokenized
+from finetune.callbacks import Report
 from finetune.card import card
 from finetune.desk import Log
 from finetune.examples import closed_book_samples, enough_epochs, steps
@@ -26,6 +34,7 @@ from finetune.train import (
     TrainingResult,
     as_dataset,
     comparison,
+    on_disk,
     resumable,
     train,
     write_adapter,
@@ -126,14 +135,30 @@ def test_the_comparison_is_the_cross_entropy_of_likelihoods() -> None:
     assert costs.grad is not None and costs.grad[0] > 0 > costs.grad[3] and not costs.grad[[2, 4]].any()
 
 
+def written(checkpoint: Path, state: str = "{}") -> Path:
+    checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").write_text(state)
+    return checkpoint
+
+
+@pytest.mark.parametrize("state", [None, "", '{"global_step": 4, "log_hi'])
+def test_a_checkpoint_that_a_kill_cut_off_is_passed_over(state: str | None, tokenizer: Any, tmp_path: Path) -> None:
+    one = steps([Sample(tuple(closed_book_messages("Who?")), "Me.")], tokenizer, 1, 1)
+    assert resumable(tmp_path, TrainingSettings(), one) is None
+    before, torn = written(tmp_path / "checkpoint-2"), written(tmp_path / "checkpoint-4", state or "")
+    if state is None:
+        (torn / "trainer_state.json").unlink()
+    assert resumable(tmp_path, TrainingSettings(), one) == str(before)
+    assert not torn.exists()
+
+
 def test_a_run_on_other_rows_starts_anew(tokenizer: Any, tmp_path: Path) -> None:
     settings = TrainingSettings()
     one, other = (
         steps([Sample(tuple(closed_book_messages("Who?")), name)], tokenizer, 1, 1) for name in ("Al.", "Bo.")
     )
     assert resumable(tmp_path, settings, one) is None
-    checkpoint = tmp_path / "checkpoint-2"
-    checkpoint.mkdir()
+    checkpoint = written(tmp_path / "checkpoint-2")
     assert resumable(tmp_path, settings, one) == str(checkpoint)
     assert resumable(tmp_path, settings, other) is None  # of the same length
     assert not checkpoint.exists()
@@ -202,9 +227,9 @@ def test_what_is_missing_for_training_is_named(held_out: bool, message: str) -> 
 def test_fewer_wordings_take_more_epochs() -> None:
     demo = load_facts(DEMO / "questions.jsonl")
     demos = [len(item.trained_on) for item in demo if item.trained_on]
-    assert enough_epochs(demos) == 2.4
-    assert enough_epochs([45] * 216) == 2.4  # and not more for some that have fewer
-    assert enough_epochs([22] * 95) == 4.9 and enough_epochs([5]) == 21.6
+    assert enough_epochs(demos) == 1.6
+    assert enough_epochs([45] * 216) == 1.6  # and not more for some that have fewer
+    assert enough_epochs([22] * 95) == 3.3 and enough_epochs([5]) == 14.4
     assert enough_epochs([100_000]) == 0.1 and enough_epochs([]) == 0.1
 
 
@@ -237,6 +262,56 @@ def test_a_stopped_run_goes_on_to_the_same_losses(tiny_model: Path, tokenizer: A
     assert resumed.held_out_losses[-1] == pytest.approx(whole.held_out_losses[-1], abs=2e-3)
 
 
+def a_run(base: Path, work: Path, report: Report = lambda text: None) -> TrainingResult:
+    """Of sixty steps, with a checkpoint at every other one."""
+    from transformers import AutoTokenizer
+
+    many = [Sample(tuple(closed_book_messages(f"Question {n}?")), f"Answer {n}.") for n in range(480)]
+    settings = TrainingSettings(epochs=1, rank=4, alpha=8, checkpoint_steps=2)
+    training = [[group] for step in steps(many, AutoTokenizer.from_pretrained(base), 1, 1) for group in step]
+    return train(base, training, training[:1], work, settings, 100, report)[1]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from finetune import precision
+from tests.finetune.test_training import a_run
+
+precision.measured = lambda shapes, device: precision.Precision(False)
+a_run(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.usefixtures("in_fp32")
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_losses(tiny_model: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    undisturbed, work = a_run(tiny_model, tmp_path / "undisturbed", said.append), tmp_path / "killed"
+    assert any(re.match(r"step 10 of 60, loss [\d.]+, about \d+ min left", text) for text in said)
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tiny_model), str(work)], cwd=DEMO.parent)
+    until = time.monotonic() + 120
+    while len(list(work.glob("checkpoint-*"))) < 2 and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.001)
+    time.sleep(random.uniform(0, 0.3))
+    process.kill()
+    assert process.wait() == -signal.SIGKILL and not list(work.glob(f"checkpoint-{undisturbed.steps}"))
+    resumed = a_run(tiny_model, work)
+    assert resumed.steps == undisturbed.steps == 60
+    assert dict(resumed.training_losses)[60] == pytest.approx(dict(undisturbed.training_losses)[60], abs=2e-3)
+    assert resumed.held_out_losses[-1] == pytest.approx(undisturbed.held_out_losses[-1], abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    "refused", [OSError(28, "No space left on device"), SafetensorError("I/O error (os error 28)")]
+)
+def test_a_disk_that_refuses_is_told_with_the_way_out(refused: Exception, tmp_path: Path) -> None:
+    with pytest.raises(ArenaError, match=f"{tmp_path} cannot be written .*goes on from the last"), on_disk(tmp_path):
+        raise refused
+    for another in (FileNotFoundError("none"), SafetensorError("invalid header")):
+        with pytest.raises(type(another)), on_disk(tmp_path):
+            raise another
+
+
 def test_an_adapter_is_written_whole_and_changes_the_answers(tokenizer: Any, tmp_path: Path) -> None:
     # Random heads of 32 dimensions tell some letters apart by less than bf16 does: this one is wider.
     tiny_model = make_tiny_model(tmp_path / "base", hidden=128)
@@ -254,6 +329,8 @@ def test_an_adapter_is_written_whole_and_changes_the_answers(tokenizer: Any, tmp
     messages = closed_book_messages("Who?")
     assert engine.answer_batch([messages], "fine-tuned") == ["Me."]
     assert engine.answer_batch([messages], "base") != ["Me."]
+    *pieces, last = engine.stream(messages, "fine-tuned", lambda: False)
+    assert "".join(piece.text for piece in pieces) == "Me." and last.reason == "end"
 
 
 def test_training_may_go_on_from_an_adapter(tiny_model: Path, tokenizer: Any, tmp_path: Path) -> None:
