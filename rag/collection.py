@@ -1,39 +1,38 @@
 """Reads test collections for retrieval: documents, queries, and which documents are right for a query.
 
-Two layouts: a BEIR folder (corpus.jsonl, queries.jsonl, qrels/test.tsv), and the classic one of CISI, Cranfield or MED
-(*.ALL, *.QRY, *.REL; the judgements may also be TREC's). Does not search or measure (`evaluate.py`).
+Four layouts: BEIR's, SMART's (CISI, Cranfield, MED, CACM), TREC's, and tables as MS MARCO has them; which file holds
+what is told in `collection_files.py`. Does not search or measure (`evaluate.py`).
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from arena.errors import CollectionError
+from rag.collection_files import EXPECTED, Kind, columns, files_of, is_header
+from rag.collection_lines import Entry, Seen, bad, lines
+from rag.collection_texts import fields, objects, table
+from rag.collection_trec import documents, topics
 
-FIELD = re.compile(r"\.([A-Z])\s*")
-BEGINS = re.compile(r"\.I\s+(\S+)\s*")
-BEIR = ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")
-CLASSIC = (".all", ".qry", ".rel")
-EXPECTED = f"Either {', '.join(BEIR)} (BEIR), or one file each of {', '.join(f'*{e.upper()}' for e in CLASSIC)} (CISI)"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A document of a collection; `title` or `text` may be empty."""
-
-    name: str
-    title: str
-    text: str
+READERS: dict[Kind | None, Callable[[Path, str, Seen], Iterator[Entry]]] = {
+    "objects": objects,
+    "fields": fields,
+    "table": table,
+    "documents": documents,
+    "topics": topics,
+}
+NOT_RELEVANT = (-1, 0, 5)
+Judged = dict[str, dict[str, int]]
+"""By query, documents and grades."""
 
 
 @dataclass(frozen=True)
 class Collection:
-    """`queries` are those that have judgements, in the order of their file, of `asked` queries in all; `judgements`
-    tell the grade of a document for a query, 0 for one that is wrong. `skips_own`: a document of the query's own name
-    is not counted as found, as BEIR does it, whose queries may be documents."""
+    """`queries` are those that have judgements, named as these name them, in the order of their file, of `asked`
+    queries in all; `judgements` tell the grade of a document for a query, 0 for one that is wrong. `skips_own`: a
+    document of the query's own name is not counted as found, as BEIR does it, whose queries may be documents. `notes`
+    tell in words what was left out or taken another way than it is written."""
 
     name: str
     documents: tuple[Entry, ...]
@@ -41,6 +40,7 @@ class Collection:
     judgements: Mapping[str, Mapping[str, int]]
     asked: int
     skips_own: bool
+    notes: tuple[str, ...] = ()
 
 
 def read_collection(folder: Path) -> Collection:
@@ -51,150 +51,109 @@ def read_collection(folder: Path) -> Collection:
     """
     if not folder.is_dir():
         raise CollectionError(f"There is no folder {folder}: name one that holds a test collection. {EXPECTED}.")
-    classic = [_with_ending(folder, ending) for ending in CLASSIC]
-    if all(classic):
-        documents, queries, judged = (path for path in classic if path)
-        entries = tuple(_classic(documents, "document"))
-        texts = {entry.name: entry.text or entry.title for entry in _classic(queries, "query")}
-        judgements = _judgements(judged, texts, _classic_judgement)
-    else:
-        documents, queries, judged = (folder / name for name in BEIR)
-        if missing := [name for name in BEIR if not (folder / name).is_file()]:
-            raise CollectionError(f"{folder} has no {' and no '.join(missing)}. {EXPECTED} must be in it.")
-        entries = tuple(_rows(documents))
-        texts = {entry.name: entry.text for entry in _rows(queries)}
-        judgements = _judgements(judged, texts, _beir_judgement)
-    for path, found in ((documents, entries), (queries, texts), (judged, judgements)):
+    files = files_of(folder)
+    kind, asked, judged = files.documents[0].kind, files.queries, files.judgements.path
+    seen: Seen = {}
+    entries = tuple(entry for file in files.documents for entry in READERS[kind](file.path, "document", seen))
+    texts = {entry.name: entry.text or entry.title for entry in READERS[asked.kind](asked.path, "query", {})}
+    told = _judgements(judged, coded=kind == "fields")
+    for path, found in ((files.documents[0].path, entries), (asked.path, texts), (judged, told)):
         if not found:
             raise CollectionError(f"{path} has nothing in it: get the file again.")
-    judged_queries = {name: text for name, text in texts.items() if name in judgements}
-    return Collection(folder.resolve().name, entries, judged_queries, judgements, len(texts), not all(classic))
+    names = _meant(told, texts)
+    counted = _counted(told, list(texts)) if asked.kind == "fields" and len(names) < len(told) else {}
+    names = counted or names
+    if not names:
+        raise CollectionError(
+            f"{judged} names no query of {asked.path} (its first is {next(iter(told))}, and theirs "
+            f"{next(iter(texts))}): take both from the same collection and the same part of it."
+        )
+    places = {name: place for place, name in enumerate(texts)}
+    queries = {query: texts[names[query]] for query in sorted(names, key=lambda query: places[names[query]])}
+    notes = [f"the judgements count the queries by their place in {asked.path.name}"] if counted else []
+    notes += [*_left_out(told, names), *_empty(entries)]
+    judgements = _of_documents({query: told[query] for query in told if query in names}, seen)
+    return Collection(folder.resolve().name, entries, queries, judgements, len(texts), kind == "objects", tuple(notes))
 
 
-def _with_ending(folder: Path, ending: str) -> Path | None:
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() == ending)
-    if len(found) > 1:
-        raise CollectionError(f"{folder} has {found[0].name} and {found[1].name}: keep one *{ending.upper()}.")
-    return found[0] if found else None
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered from 1, one at a time: a corpus may be larger than the memory."""
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                except UnicodeDecodeError as error:
-                    raise _bad(
-                        path, number, f"byte {error.start + 1} is not UTF-8", "save the file as UTF-8"
-                    ) from error
-    except OSError as error:
-        raise CollectionError(f"{path} cannot be read ({error.strerror}): allow it with chmod u+r.") from error
-
-
-def _bad(path: Path, number: int, fault: str, fix: str) -> CollectionError:
-    return CollectionError(f"{path}, line {number}: {fault}: {fix}.")
-
-
-def _rows(path: Path) -> Iterator[Entry]:
-    """BEIR's JSON objects, one a line."""
-    seen: dict[str, int] = {}
-    for number, line in _lines(path):
-        if not line.strip():
+def _judgements(path: Path, coded: bool) -> Judged:
+    """A document that is not in the collection stays: it was not found. `coded`: a third and last column is a code, as
+    Cranfield's, where 1 to 4 are relevant and -1 and 5 of no interest, unless it is 0 throughout. All four count alike:
+    cranqrel.readme counts them down from 1, a complete answer, ir_datasets' cranfield.py up to 4, a complete answer."""
+    judged: Judged = {}
+    codes: list[tuple[str, str, int]] = []
+    for number, line in lines(path):
+        cells = columns(line, path)
+        if not line.strip() or (number == 1 and is_header(cells)):
             continue
-        try:
-            row: Any = json.loads(line)
-        except ValueError as error:
-            raise _bad(path, number, f"not JSON ({error})", 'write one object a line, {"_id": …, "text": …}') from error
-        if not isinstance(row, dict):
-            raise _bad(path, number, f"JSON, but no object: {line[:40]}", 'write {"_id": …, "text": …}')
-        name, title, text = (row.get(key, "") for key in ("_id", "title", "text"))
-        if not isinstance(name, str | int) or not str(name).strip() or "text" not in row:
-            lacking = "text" if str(name).strip() else "_id"
-            raise _bad(path, number, f"no {lacking}", 'each object needs an "_id" and a "text"')
-        if not isinstance(text, str) or not isinstance(title or "", str):
-            raise _bad(path, number, "title or text is no string", "put it in quotes")
-        yield _new(Entry(str(name), title or "", text), path, number, seen)
-
-
-def _classic(path: Path, what: str) -> Iterator[Entry]:
-    """What stands between lines `.I name`: a title under `.T`, a text under `.W`; authors and links are left out."""
-    seen: dict[str, int] = {}
-    name, began, held, fields = "", 0, "", dict[str, list[str]]()
-    for number, line in _lines(path):
-        if begins := BEGINS.fullmatch(line):
-            if name:
-                yield _entry(name, fields, path, began, seen, what)
-            name, began, held, fields = begins.group(1), number, "", {}
-        elif line.strip() == ".I":
-            raise _bad(path, number, ".I without a name", f"write the {what}'s number behind it, .I 12")
-        elif field := FIELD.fullmatch(line):
-            held = field.group(1)
-        elif held:  # before the first name it is nobody's: CISI begins with an empty .X
-            fields.setdefault(held, []).append(line)
-        elif line.strip():
-            raise _bad(
-                path, number, f"text outside of a field: {line.strip()[:40]}", f"begin each {what} with .I and .W"
-            )
-    if name:
-        yield _entry(name, fields, path, began, seen, what)
-
-
-def _entry(
-    name: str, fields: Mapping[str, list[str]], path: Path, number: int, seen: dict[str, int], what: str
-) -> Entry:
-    title, text = (" ".join(" ".join(fields.get(letter, ())).split()) for letter in "TW")
-    if not title and not text:
-        raise _bad(path, number, f"{what} {name} is empty", "give it a text under .W, or take it out")
-    return _new(Entry(name, title, text), path, number, seen)
-
-
-def _new(entry: Entry, path: Path, number: int, seen: dict[str, int]) -> Entry:
-    if entry.name in seen:
-        fix = "give each its own name, or take one out"
-        raise _bad(path, number, f"{entry.name} was already in line {seen[entry.name]}", fix)
-    seen[entry.name] = number
-    return entry
-
-
-def _judgements(path: Path, queries: Mapping[str, str], parse: Any) -> dict[str, dict[str, int]]:
-    """By query, documents and grades. A document that is not in the collection stays: it was not found."""
-    judged: dict[str, dict[str, int]] = {}
-    for number, line in _lines(path):
-        told = parse(path, number, line) if line.strip() else None
-        if told is None:
-            continue
-        query, document, grade = told
-        if query not in queries:
-            raise _bad(path, number, f"there is no query {query}", "add it to the queries, or take the line out")
-        judged.setdefault(query, {})[document] = grade
+        query, document, grade = _judgement(path, number, cells)
+        if coded and len(cells) == 3:
+            codes.append((query, document, grade))
+            grade = 1
+        judged.setdefault(query, {})[document] = max(grade, 0)
+    if any(code for _, _, code in codes):
+        for query, document, code in codes:
+            if code in NOT_RELEVANT:
+                judged[query][document] = 0
     return judged
 
 
-def _beir_judgement(path: Path, number: int, line: str) -> tuple[str, str, int] | None:
-    """`query-id`, `corpus-id` and `score` between tabs, with a line of these names at the top."""
-    cells = [cell.strip() for cell in line.split("\t")]
-    if number == 1 and cells and cells[-1].lower() == "score":
-        return None
-    if len(cells) != 3:
-        raise _bad(path, number, f"{len(cells)} columns", "write query-id, corpus-id and score with tabs between them")
-    return cells[0], cells[1], _grade(path, number, cells[2])
+def _judgement(path: Path, number: int, cells: Sequence[str]) -> tuple[str, str, int]:
+    """TREC's `query 0 document grade`, or `query document grade`, or `query document`, which is right, with or without
+    zeros behind it, as CISI has them."""
+    fix = "write query, document and grade, or TREC's query 0 document grade"
+    if "" in cells:
+        raise bad(path, number, "an empty column", fix)
+    if len(cells) == 2 or (len(cells) > 3 and cells[1] not in ("0", "Q0") and not any(map(_is_something, cells[2:]))):
+        return cells[0], cells[1], 1
+    if len(cells) not in (3, 4):
+        raise bad(path, number, f"only '{cells[0]}'" if len(cells) == 1 else f"{len(cells)} columns", fix)
+    if not re.fullmatch(r"[+-]?\d+(?:\.0*)?", cells[-1]):
+        raise bad(path, number, f"the grade is '{cells[-1]}'", "write a whole number, 0 for not relevant")
+    return cells[0], cells[-2], int(float(cells[-1]))
 
 
-def _classic_judgement(path: Path, number: int, line: str) -> tuple[str, str, int]:
-    """TREC's `query 0 document grade`, or `query document …`, every one of which is right (CISI's other columns are
-    0, Cranfield's third is a code of its own that counts down)."""
-    cells = line.split()
-    if len(cells) == 4 and cells[1] in ("0", "Q0"):
-        return cells[0], cells[2], _grade(path, number, cells[3])
-    if len(cells) < 2:
-        raise _bad(path, number, f"only '{line.strip()}'", "write query and document, or TREC's query 0 document grade")
-    return cells[0], cells[1], 1
+def _is_something(cell: str) -> bool:
+    return re.fullmatch(r"0(?:\.0*)?", cell) is None
 
 
-def _grade(path: Path, number: int, cell: str) -> int:
-    try:
-        return int(cell)
-    except ValueError as error:
-        raise _bad(path, number, f"the grade is '{cell}'", "write a whole number, 0 for not relevant") from error
+def _meant(told: Judged | set[str], names: Mapping[str, object]) -> dict[str, str]:
+    """By what the judgements say, the name that is meant: the same, or the same number, padded with zeros or not."""
+    missing = [name for name in told if name not in names]
+    numbers = {int(name): name for name in names if name.isdecimal()} if any(map(str.isdecimal, missing)) else {}
+    found = {name: name if name in names else numbers.get(int(name)) if name.isdecimal() else None for name in told}
+    return {name: meant for name, meant in found.items() if meant is not None}
+
+
+def _counted(told: Judged, names: Sequence[str]) -> dict[str, str]:
+    """The same where judgements count the queries from 1, whose own numbers have gaps, as Cranfield's have (001, 002,
+    004 … 365 for 225 queries). Empty when that cannot be."""
+    gaps = all(map(str.isdecimal, names)) and max(map(int, names)) > len(names)
+    if not gaps or not all(name.isdecimal() and 1 <= int(name) <= len(names) for name in told):
+        return {}
+    return {name: names[int(name) - 1] for name in told}
+
+
+def _of_documents(judged: Judged, names: Mapping[str, object]) -> Judged:
+    """The judgements by the documents' own names."""
+    meant = _meant({document for grades in judged.values() for document in grades}, names)
+    return {
+        query: {meant.get(document, document): grade for document, grade in grades.items()}
+        for query, grades in judged.items()
+    }
+
+
+def _left_out(told: Judged, names: Mapping[str, object]) -> Iterator[str]:
+    strange = [query for query in told if query not in names]
+    number = sum(len(told[query]) for query in strange)
+    if number == 1:
+        yield f"1 judgement names a query that is not there ({strange[0]}): left out"
+    elif strange:
+        yield f"{number:,} judgements name queries that are not there ({strange[0]}): left out"
+
+
+def _empty(entries: Sequence[Entry]) -> Iterator[str]:
+    empty = [entry.name for entry in entries if not entry.title.strip() and not entry.text.strip()]
+    if empty:
+        documents = "1 document is" if len(empty) == 1 else f"{len(empty):,} documents are"
+        yield f"{documents} empty ({empty[0]}) and cannot be found"

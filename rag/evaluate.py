@@ -17,7 +17,8 @@ from arena.errors import CollectionError
 from rag import store
 from rag.blocks import Block, Document
 from rag.build import chunk_text
-from rag.collection import Collection, Entry
+from rag.collection import Collection
+from rag.collection_lines import Entry
 from rag.documents import Progress
 from rag.embedder import Embedder
 from rag.index import Index, Report, silent
@@ -27,7 +28,7 @@ from rag.sections import Chunk, split_document
 from rag.settings import Settings
 from rag.vectors import searchable
 
-FORMAT = "1"
+FORMAT = "2"
 """Raise it when a collection is split or embedded in another way."""
 MEASURES = ("nDCG@10", "R@10", "R@100", "RR@10")
 """ir_measures' names: R is recall, RR averaged over queries is MRR."""
@@ -42,7 +43,7 @@ Run = Mapping[str, Mapping[str, float]]
 @dataclass(frozen=True)
 class Evaluation:
     """`measures` by ir_measures' names, averaged over `queries` queries; `seconds` of one query, embedding it included.
-    `unknown`: judged documents that are not in the collection, which nothing can find."""
+    `unknown`: judged documents that are not in the collection, which nothing can find. `notes`: the collection's."""
 
     collection: str
     embedder: str
@@ -52,12 +53,14 @@ class Evaluation:
     unknown: int
     seconds: float
     measures: dict[str, float]
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [
             f"{self.collection}: {self.documents:,} documents in {self.passages:,} passages, {self.queries:,} judged "
             f"queries, {1000 * self.seconds:.0f} ms each; embedder {self.embedder}"
         ]
+        lines += self.notes
         if self.unknown:
             lines.append(f"{self.unknown:,} judged documents are not in the collection, and count as not found")
         return "\n".join([*lines, *(f"{name:8}{value:7.4f}" for name, value in self.measures.items())])
@@ -180,6 +183,7 @@ def evaluation(
         len(judged - {entry.name for entry in collection.documents}),
         seconds,
         measured(collection, run),
+        collection.notes,
     )
     return found, run
 

@@ -11,7 +11,11 @@ from rag.progress import progress_bar, told
 
 def evaluate(
     collection: Annotated[
-        Path, typer.Option(help="A BEIR folder (corpus.jsonl, queries.jsonl, qrels/test.tsv) or *.ALL, *.QRY, *.REL.")
+        Path,
+        typer.Option(
+            help="A folder laid out as BEIR (corpus.jsonl, queries.jsonl, qrels/test.tsv), SMART (*.ALL, *.QRY, *.REL; "
+            "Cranfield), TREC (<DOC>, <top>, qrels), or MS MARCO (docs.tsv, queries.tsv, qrels.tsv)."
+        ),
     ],
     run: Annotated[Path | None, typer.Option(help="A file for what was found, as a TREC run.")] = None,
     index: Annotated[
