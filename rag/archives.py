@@ -73,7 +73,7 @@ def members(data: bytes, max_megabytes: int) -> Iterator[Member]:
     named = sorted(((_harmless(entry), entry) for entry in entries), key=lambda pair: pair[0])
     named = [(name, entry) for name, entry in named if name and not _hidden(name)]
     if not named:
-        raise Unreadable("no documents in it")
+        raise Unreadable("no documents in it: pack some that are not hidden, or delete it")
     unpacked = 0
     taken: set[str] = set()
 
@@ -86,7 +86,9 @@ def members(data: bytes, max_megabytes: int) -> Iterator[Member]:
             raise Unreadable("a link: put the file itself into the archive")
         if entry.file_size > max_megabytes * 1_000_000:
             megabytes = entry.file_size / 1_000_000
-            raise Unreadable(f"{megabytes:.0f} MB; the limit is {max_megabytes} MB (rag.max_file_megabytes)")
+            raise Unreadable(
+                f"{megabytes:.0f} MB; the limit is {max_megabytes} MB (rag.max_file_megabytes): split it, or raise that"
+            )
         content = read_entry(archive, entry)
         # Office files unpack further: many small ones may be large together.
         unpacked += _unpacked_size(content)

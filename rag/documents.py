@@ -115,10 +115,12 @@ def check_file(folder: Path, path: Path, max_megabytes: int) -> None:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise Unreadable("a link out of the documents folder: copy the file into it")
     if not path.is_file():
-        raise Unreadable("not a file, or a link to nothing")
+        raise Unreadable("not a file, or a link to nothing: copy the file itself here")
     megabytes = path.stat().st_size / 1_000_000
     if megabytes > max_megabytes:
-        raise Unreadable(f"{megabytes:.0f} MB; the limit is {max_megabytes} MB (rag.max_file_megabytes)")
+        raise Unreadable(
+            f"{megabytes:.0f} MB; the limit is {max_megabytes} MB (rag.max_file_megabytes): split it, or raise that"
+        )
 
 
 def contents(name: str, data: bytes, max_megabytes: int) -> Iterator[tuple[str, bytes] | Skipped]:
@@ -155,7 +157,7 @@ def parse_document(name: str, data: bytes) -> Document:
     title, parsed = PARSERS[ending](data)
     blocks = tuple(block for block in map(visible_block, parsed) if block.text)
     if not any(block.kind != "heading" for block in blocks):
-        raise Unreadable("no text in it")
+        raise Unreadable("no text in it: add some (pictures are not read), or delete it")
     return Document(name, visible(title) or path.stem.replace("-", " ").replace("_", " "), blocks)
 
 
@@ -166,11 +168,11 @@ def attempt(name: str, work: Callable[[], Found]) -> Found | Skipped:
     except Unreadable as reason:
         return Skipped(name, str(reason))
     except OSError as error:
-        return Skipped(name, f"unreadable: {error.strerror or error}")
+        return Skipped(name, f"unreadable: {error.strerror or error}; allow it with chmod u+r, or copy it here again")
     except Exception as error:
         # Parsers meet everything; one file must not take the others down.
         log.exception("%s could not be parsed", name)
-        return Skipped(name, f"damaged: {type(error).__name__} while reading it")
+        return Skipped(name, f"damaged: {type(error).__name__} while reading it; open it and save it again")
 
 
 def _member_bytes(name: str, member: Member) -> bytes:

@@ -29,7 +29,7 @@ def parse_docx(data: bytes) -> tuple[str, list[Block]]:
     try:
         document = docx.Document(io.BytesIO(data))
     except Exception as error:
-        raise Unreadable(f"Word cannot be read: {type(error).__name__}: {error}") from error
+        raise Unreadable(f"damaged: {type(error).__name__}: {error}; open it in Word and save it again") from error
     blocks: list[Block] = []
     title = ""
     for part in document.iter_inner_content():
@@ -48,11 +48,11 @@ def _check_archive(data: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names, size = archive.namelist(), sum(entry.file_size for entry in archive.infolist())
     except zipfile.BadZipFile as error:
-        raise Unreadable("damaged: the file ends too early or is not a Word document") from error
+        raise Unreadable("damaged: the file ends too early or is not a Word document; copy it here again") from error
     if not any(name.startswith("word/") for name in names):
         raise Unreadable("misnamed: ends in .docx but is another kind of archive; give it its own ending")
     if size > MAX_UNPACKED:
-        raise Unreadable(f"unpacks to {size:,} bytes; the limit is {MAX_UNPACKED:,}")
+        raise Unreadable(f"unpacks to {size:,} bytes; the limit is {MAX_UNPACKED:,}: export it as PDF, or split it")
 
 
 def _block(paragraph: Paragraph) -> Block | None:

@@ -55,12 +55,12 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
     except Exception as error:
         if "cryptography" in str(error):
             raise Unreadable("encrypted: save it without a password") from error
-        raise Unreadable(f"damaged: {type(error).__name__}: {error}") from error
+        raise Unreadable(f"damaged: {type(error).__name__}: {error}; open it and save it as a PDF again") from error
     sizes = Counter[float]()
     for line in (line for lines in pages for line in lines):
         sizes[line.size] += len(line.text)
     if not sizes:
-        raise Unreadable("no text in it: scanned pages must go through text recognition first")
+        raise Unreadable("no text in it: run text recognition (OCR) over its scanned pages")
     body = sizes.most_common(1)[0][0]
     levels = {size: level for level, size in enumerate(_heading_sizes(sizes, body), 1)}
     blocks: list[Block] = []

@@ -77,7 +77,7 @@ def _packed(data: bytes) -> str:
 def check_content(ending: str, data: bytes) -> None:
     """Raises `Unreadable` when the file is empty, or its content is not what its ending says."""
     if not data.strip(b" \t\r\n\x0b\x0c\x00"):
-        raise Unreadable("empty")
+        raise Unreadable("empty: copy it here again, or delete it")
     found = what_it_is(data)
     if found != WANTED.get(ending):
         raise Unreadable(_not_that(ending, found))
@@ -116,7 +116,7 @@ def decoded(data: bytes, declared: str | None = None) -> str:
 def _plausible(text: str, guessed: bool) -> str:
     controls = sum(character < " " and character not in "\t\n\r\f\x0b" for character in text[:100_000])
     if controls > max(2, 0.01 * len(text[:100_000])):
-        raise Unreadable("binary: it holds control characters, not text")
+        raise Unreadable("binary: it holds control characters, not text; export it as text or PDF")
     letters = [character for character in text if character.isalpha()]
     if guessed and sum(character > "\x7f" for character in letters) > FOREIGN_SHARE * max(len(letters), 1):
         raise Unreadable("in an encoding that is neither UTF-8 nor Windows-1252: save it as UTF-8")

@@ -1,6 +1,7 @@
 """What goes in, what is left out and why."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ import docx
 import pytest
 from pypdf import PdfWriter
 
-from rag.blocks import Document
+from rag.blocks import Document, Skipped
+from rag.documents import attempt
 from tests.rag.examples import WORKS, load_documents
 
 
@@ -62,6 +64,18 @@ def load(folder: Path) -> tuple[dict[str, Document], dict[str, str]]:
     return {item.name: item for item in loaded.documents}, {item.name: item.reason for item in loaded.skipped}
 
 
+ADVICE = (
+    *("add", "allow", "convert", "copy", "delete", "double", "export", "get", "give", "keep", "open", "pack", "put"),
+    *("remove", "rename", "run", "save", "split", "unpack", "use"),
+)
+
+
+def has_a_way_out(reason: str) -> bool:
+    """Whether the last clause, behind a colon or semicolon, tells a person to do something."""
+    _, *clauses = re.split("[:;] ", reason)
+    return bool(clauses) and clauses[-1].partition(" ")[0] in ADVICE
+
+
 def everything(document: Document) -> str:
     return "\n".join(block.text for block in document.blocks)
 
@@ -107,18 +121,38 @@ def test_a_bad_file_is_skipped_with_its_reason_and_the_rest_goes_in(name: str, t
     assert list(documents) == ["good.md"]
     assert list(skipped) == [name]
     assert reason in skipped[name]
+    assert has_a_way_out(skipped[name])
+
+
+@pytest.mark.parametrize("reason", ["empty", "damaged: EOFError: no more", "no text in it: none", "open it", "empty: "])
+def test_a_reason_alone_is_no_way_out(reason: str) -> None:
+    assert not has_a_way_out(reason)
+
+
+def test_what_the_disk_refuses_and_what_nobody_foresaw_have_a_way_out() -> None:
+    def fail(error: Exception) -> Skipped:
+        def work() -> None:
+            raise error
+
+        found = attempt("a.md", work)
+        assert isinstance(found, Skipped)
+        return found
+
+    assert fail(PermissionError(13, "Permission denied")).reason.startswith("unreadable: Permission denied; allow it")
+    assert fail(MemoryError()).reason == "damaged: MemoryError while reading it; open it and save it again"
 
 
 def test_a_zip_named_docx_is_misnamed(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "archive.docx", "w") as archive:
         archive.writestr("note.txt", "hello")
-    assert "misnamed" in load(tmp_path)[1]["archive.docx"]
+    reason = load(tmp_path)[1]["archive.docx"]
+    assert "misnamed" in reason and has_a_way_out(reason)
 
 
 def test_a_file_over_the_limit_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "large.txt").write_bytes(b"word " * 300_000)
     loaded = load_documents(tmp_path, 1)
-    assert "limit is 1 MB" in loaded.skipped[0].reason
+    assert "limit is 1 MB" in loaded.skipped[0].reason and has_a_way_out(loaded.skipped[0].reason)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])

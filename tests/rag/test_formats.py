@@ -14,13 +14,13 @@ from openpyxl import Workbook
 from pptx import Presentation
 from pptx.util import Inches
 
-from rag import archives, parse_table
-from rag.blocks import Document
+from rag import archives, parse_docx, parse_table
+from rag.blocks import Document, Unreadable
 from rag.index import fingerprint
 from rag.sections import Chunk, split_document
 from rag.settings import Settings
 from tests.rag.examples import load_documents
-from tests.rag.test_documents import everything, load
+from tests.rag.test_documents import everything, has_a_way_out, load
 
 Parts = dict[str, str | bytes]
 
@@ -318,7 +318,7 @@ def test_the_members_of_an_archive_are_documents_of_their_own(tmp_path: Path) ->
     assert documents["archive.zip/inner/name.md"].title == "Lamps"
     assert documents["archive.zip/prices.csv"].title == "prices"
     assert [(name.removeprefix("archive.zip/"), reason[:25]) for name, reason in skipped.items()] == [
-        ("empty.txt", "empty"),
+        ("empty.txt", "empty: copy it here again"),
         ("more.zip", "an archive within an arch"),
         ("photo.jpg", "unsupported ending '.jpg'"),
         ("wrong.docx", "misnamed: ends in .docx b"),
@@ -415,7 +415,7 @@ def test_a_member_over_the_limit_for_files_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped({"large.txt": b"word " * 300_000, "small.txt": "Fine."}))
     loaded = load_documents(tmp_path, 1)
     assert [document.name for document in loaded.documents] == ["a.zip/small.txt"]
-    assert "limit is 1 MB" in loaded.skipped[0].reason
+    assert "limit is 1 MB" in loaded.skipped[0].reason and has_a_way_out(loaded.skipped[0].reason)
 
 
 def test_a_sheet_of_too_many_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -501,6 +501,26 @@ def test_a_bad_file_is_skipped_with_its_reason_and_the_rest_goes_in(name: str, t
     assert list(documents) == ["good.md"]
     assert list(skipped) == [name]
     assert reason in skipped[name]
+    assert has_a_way_out(skipped[name])
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (lambda: cut(saved(docx.Document())), "damaged: the file ends too early"),
+        (lambda: without(saved(docx.Document()), "word/document.xml"), "damaged: "),
+        (lambda: zipped({"word/document.xml": "0" * 2_000_000}), "unpacks to 2,000,000 bytes; the limit is 1,000,000"),
+        (lambda: saved(deck()), "misnamed: "),
+    ],
+    ids=["cut", "without its text", "of too much", "of another kind"],
+)
+def test_the_word_parser_alone_refuses_with_a_way_out(
+    made: Callable[[], bytes], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parse_docx, "MAX_UNPACKED", 1_000_000)
+    with pytest.raises(Unreadable, match=reason) as failure:
+        parse_docx.parse_docx(made())
+    assert has_a_way_out(str(failure.value))
 
 
 class NamedEmbedder:

@@ -11,6 +11,7 @@ from arena.knowledge import AlreadyThere
 from rag.blocks import Unreadable
 from rag.documents import scan
 from rag.uploads import ARRIVING, LONGEST, safe_name, take_in
+from tests.rag.test_documents import has_a_way_out
 from tests.storage.conftest import without_privileges
 
 
@@ -97,11 +98,12 @@ def test_what_is_no_document_is_refused_with_the_reason_and_the_rest_is_taken(do
     assert added.names == ("good.zip",)
     assert "unsupported ending '.mov'" in reasons["film.mov"]
     assert "the limit is 1 MB" in reasons["large.txt"]
-    assert reasons["empty.md"] == "empty"
+    assert reasons["empty.md"].startswith("empty: ")
     assert "PNG" in reasons["picture.md"]
     assert "damaged" in reasons["cut.zip"]
     assert "a folder of this name" in reasons["sub"]
     assert "second file of this name" in reasons["good.ZIP/good.zip"]
+    assert all(map(has_a_way_out, reasons.values()))
     assert [found.name for found in scan(documents, 1)] == ["good.zip", "lamps.md", "sub/works.md"]
 
 
