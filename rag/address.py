@@ -91,16 +91,19 @@ def _postgresql(
 def _qdrant(
     parts: SplitResult, options: dict[str, str], host: str, collection: str, secrets: tuple[str, ...]
 ) -> Address:
-    wrong = sorted(options.keys() - {"https"}) or ([] if host or parts.path.strip("/") else ["no host and no folder"])
+    if not host and parts.path.strip("/"):
+        raise WorkspaceError(
+            f"rag.vector_store is the folder {unquote(parts.path)}, which Qdrant's client fills with pickles: reading "
+            'one can run code. Name a Qdrant server (qdrant://host:6333), or set it to "faiss", which needs no server.'
+        )
+    wrong = sorted(options.keys() - {"https"}) or ([] if host else ["no host"])
     if wrong or options.get("https", "true") not in ("true", "false"):
         raise WorkspaceError(
             f"rag.vector_store is '{without_credentials(parts.geturl())}' with {', '.join(wrong or ['https'])}: use "
-            "qdrant://host:6333, or qdrant:///a/folder for a store in this process; after a question mark, "
-            "collection=NAME and https=true or https=false."
+            "qdrant://host:6333, and after a question mark collection=NAME and https=true or https=false."
         )
     https = options["https"] == "true" if "https" in options else None
-    place = host or unquote(parts.path)
-    return Address("qdrant", place, collection, host, secrets, unquote(parts.password or ""), https)
+    return Address("qdrant", host, collection, host, secrets, unquote(parts.password or ""), https)
 
 
 def _secrets(parts: SplitResult, options: dict[str, str]) -> tuple[str, ...]:

@@ -1,14 +1,14 @@
 """LangChain vector stores with a server behind them, opened by address: pgvector and Qdrant.
 
 Opens, checks, lists and deletes; says in words what is wrong. Which passages belong in one is decided in `sync.py`. The
-libraries are extras (requirements-stores.txt) and only imported here, when one is opened.
+libraries are extras (requirements-stores.txt) and only imported here, when one is opened. Qdrant without a server is
+refused: its client keeps a folder's points with pickle (qdrant_client/local/persistence.py), and whoever can write such
+a file has code run where it is read.
 """
 
-import atexit
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy
@@ -65,16 +65,17 @@ class Known(Embeddings):
         return self.embed_documents([text])[0]
 
 
-def open_store(address: Address, collection: str, folder: Path, width: int | None) -> Store | None:
+def open_store(address: Address, collection: str, width: int | None) -> Store | None:
     """The collection at this address. When there is none it is made, for vectors of `width` numbers; without a width
-    there is None. A store that is a folder is looked for from `folder`.
+    there is None.
 
     Raises:
-        IndexUnavailable: a package or the server is missing, or what is there is not for these vectors.
+        IndexUnavailable: the server is missing, or what is there is not for these vectors.
+        WorkspaceError: a package is missing.
     """
     opener = open_postgresql if address.kind == "postgresql" else open_qdrant
     with in_words(address):
-        return opener(address, collection, folder, width)
+        return opener(address, collection, width)
 
 
 def add(store: Store, documents: Sequence[Document], vectors: numpy.ndarray, ids: Sequence[str]) -> None:
@@ -120,7 +121,7 @@ class Postgresql:
         self._engine._run_as_sync(self._engine.close())
 
 
-def open_postgresql(address: Address, collection: str, folder: Path, width: int | None) -> Store | None:
+def open_postgresql(address: Address, collection: str, width: int | None) -> Store | None:
     """Makes the extension and the table where they are missing."""
     from langchain_postgres import PGEngine, PGVectorStore
 
@@ -151,12 +152,11 @@ def _connection(address: Address) -> Any:
 
 
 class Qdrant:
-    """A collection in a Qdrant server, or in a folder of this process."""
+    """A collection in a Qdrant server."""
 
     def __init__(self, address: Address, collection: str, client: Any, langchain: VectorStore) -> None:
         self.address, self.collection = address, collection
         self._client, self.langchain = client, langchain
-        atexit.register(client.close)  # a folder's client would close itself later, and complain
 
     def ids(self) -> set[str]:
         rows: list[tuple[str, bool]] = []
@@ -175,19 +175,14 @@ class Qdrant:
 
     def close(self) -> None:
         self._client.close()
-        atexit.unregister(self._client.close)
 
 
-def open_qdrant(address: Address, collection: str, folder: Path, width: int | None) -> Store | None:
+def open_qdrant(address: Address, collection: str, width: int | None) -> Store | None:
     """Makes the collection where it is missing."""
     from langchain_qdrant import QdrantVectorStore
-    from qdrant_client import QdrantClient, models
+    from qdrant_client import models
 
-    if address.url:
-        url = f"{'https' if address.https or (address.https is None and address.key) else 'http'}://{address.url}"
-        client = QdrantClient(url=url, api_key=address.key or None, timeout=PATIENCE, check_compatibility=False)
-    else:
-        client = QdrantClient(path=str(folder / address.place))
+    client = _server(address)
     if client.collection_exists(collection):
         vectors = client.get_collection(collection).config.params.vectors
         _check_width(address, collection, getattr(vectors, "size", 0), width)
@@ -198,6 +193,13 @@ def open_qdrant(address: Address, collection: str, folder: Path, width: int | No
         client.create_collection(collection, models.VectorParams(size=width, distance=models.Distance.COSINE))
     known = QdrantVectorStore(client, collection, Known(), validate_collection_config=False)
     return Qdrant(address, collection, client, known)
+
+
+def _server(address: Address) -> Any:
+    from qdrant_client import QdrantClient
+
+    url = f"{'https' if address.https or (address.https is None and address.key) else 'http'}://{address.url}"
+    return QdrantClient(url=url, api_key=address.key or None, timeout=PATIENCE, check_compatibility=False)
 
 
 def _check_width(address: Address, collection: str, found: int, width: int | None) -> None:
@@ -238,8 +240,6 @@ def in_words(address: Address) -> Iterator[None]:
 
 def _advice(address: Address, kind: str, said: str) -> str:
     where = f"The vector store at {address.place} ({address.kind})"
-    if "already accessed" in said:
-        return f"{where} is in use by another process: stop that one, or run a Qdrant server and name its host."
     if "permission denied to create extension" in said:
         return f"{where} has pgvector, but not in this database: have its owner run CREATE EXTENSION vector there."
     return (

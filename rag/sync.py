@@ -72,7 +72,7 @@ def in_store(index: Index, workspace: Path, progress: Progress) -> Index:
     """
     address = address_of(index.settings.vector_store)
     name, width = collection_of(address, workspace), index.embedder.encode([]).shape[1]
-    opened, ids = open_store(address, name, workspace, width), passage_ids(index.manifest)
+    opened, ids = open_store(address, name, width), passage_ids(index.manifest)
     assert opened is not None
     try:
         sent, removed = _brought_up_to_date(index, opened, ids, workspace, progress)
@@ -140,7 +140,7 @@ def collection_of(address: Address, workspace: Path) -> str:
 def _opened(workspace: Path, settings: Settings) -> Iterator[Store | None]:
     """The store as it is; None when nothing was ever put there."""
     address = address_of(settings.vector_store)
-    opened = open_store(address, collection_of(address, workspace), workspace, None)
+    opened = open_store(address, collection_of(address, workspace), None)
     try:
         yield opened
     finally:

@@ -1,4 +1,4 @@
-"""The same passages as with FAISS, from a real PostgreSQL with pgvector and from Qdrant's local mode."""
+"""The same passages as with FAISS, from a real PostgreSQL with pgvector and from Qdrant's client without its server."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -27,18 +27,31 @@ Opener = Callable[..., Index]
 
 
 @pytest.fixture(params=["postgresql", "qdrant"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty collection."""
     if request.param == "qdrant":
         needs("langchain_qdrant")
-        return f"qdrant://{tmp_path}/qdrant"
+        server = in_memory()
+        monkeypatch.setattr(stores, "_server", lambda address: server)
+        return "qdrant://qdrant.example:6333"
     needs("langchain_postgres", "psycopg")
     return f"{request.getfixturevalue('postgresql')}?collection={tmp_path.name[-40:]}"
 
 
+def in_memory() -> Any:
+    """What a server does, by Qdrant's own client in memory: without files, and outliving who opens and closes it."""
+    from qdrant_client import QdrantClient
+
+    class Server(QdrantClient):
+        def close(self, *_: Any, **__: Any) -> None:
+            pass
+
+    return Server(":memory:")
+
+
 @pytest.fixture
 def opened(workspace: Path, embedder: SentenceEmbedder, url: str) -> Iterator[Opener]:
-    """Opens the workspace's index in the store; a store that is a folder serves one at a time."""
+    """Opens the workspace's index in the store, one at a time."""
     held: list[Index] = []
 
     def opener(embedder: Any = embedder, **settings: Any) -> Index:
@@ -183,7 +196,7 @@ def test_two_documents_with_the_same_text_in_one_batch_are_both_found(workspace:
         (workspace / "documents" / name).write_text("TABLES\n\nThe oak table weighs 30 kilograms.")
     index = opened()
     found = search(index, "How heavy is the oak table?")
-    assert {"one.txt", "two.txt"} <= {index.chunks[place].document for place in found.passages}
+    assert {"one.txt", "two.txt"} <= {index.chunks[place].document for place in found.near}
 
 
 def sql(postgresql: str, *commands: str) -> None:
@@ -245,14 +258,10 @@ def test_a_database_in_which_the_extension_cannot_be_made_says_who_can(
         sql(postgresql, "DROP ROLE guest")
 
 
-def test_a_folder_serves_one_process_at_a_time(workspace: Path, embedder: SentenceEmbedder) -> None:
-    needs("langchain_qdrant")
-    settings = Settings(vector_store="qdrant:index/qdrant")  # from the workspace's folder
-    index = open_or_build(workspace, embedder, settings)
-    assert (workspace / "index" / "qdrant").is_dir()
-    with pytest.raises(IndexUnavailable, match="in use by another process"):
-        open_or_build(workspace, embedder, settings)
-    store_of(index).close()
+@pytest.mark.parametrize("form", ["qdrant:index/qdrant", "qdrant:///var/qdrant"])
+def test_a_folder_is_refused_because_of_its_pickles(form: str) -> None:
+    with pytest.raises(WorkspaceError, match=r'folder .*/qdrant, .* pickle.*qdrant://host:6333.*"faiss"'):
+        Settings(vector_store=form)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +287,7 @@ def test_a_server_that_is_away_is_named_without_the_password(
         ("mysql://me:secret@host/db", "'mysql://host/db': use \"faiss\""),
         ("postgresql://me:secret@host", "names no database"),
         ("postgresql://me:secret@host:port/db", "'postgresql://host:port/db'"),
-        ("qdrant://", "no host and no folder"),
+        ("qdrant://", "no host"),
         ("qdrant://host?tls=yes", "with tls"),
         ("qdrant://host?https=maybe", "with https"),
         ("qdrant://host?collection=a b", "collection 'a b'"),
@@ -301,4 +310,4 @@ def test_a_missing_package_is_named_with_the_command(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "langchain_qdrant", None)
     with pytest.raises(ArenaError, match="langchain_qdrant.*pip install -r requirements-stores.txt"):
-        open_or_build(workspace, embedder, Settings(vector_store=f"qdrant://{workspace}/q"))
+        open_or_build(workspace, embedder, Settings(vector_store="qdrant://127.0.0.1:1"))
