@@ -67,6 +67,7 @@ class Parts:
         self.worker = Worker("inference")
         self.engine: Loading[Any] = Loading("base model", self._engine)
         self.index: Loading[Any] = Loading("document index", self._index)
+        self.reranker: Loading[Any] = Loading("cross-encoder", self._reranker)
         makers: dict[str, Callable[[Report], Contestant]] = {
             "fine-tuned": lambda report: self._closed_book("fine-tuned", "fine-tuned", report),
             "rag": self._rag,
@@ -97,6 +98,7 @@ class Parts:
         told = f"RAG answers are written by {writer}."
         if settings.judge != "none":
             judge = "the reader adapter" if self._own_judge is None else "its own judge"
+            judge = f"the cross-encoder {settings.reranker}" if settings.judge == "cross-encoder" else judge
             told += f" Which sentences it reads, {judge} decides."
         own = {"search": self._search_trained, "judge": self._own_judge is not None}
         trained = " and its ".join(what for what, was in own.items() if was)
@@ -105,6 +107,8 @@ class Parts:
     def start(self) -> "Parts":
         for loading in (self.engine, self.index, *self.all().values()):
             loading.start()
+        if self.rag_settings.judge == "cross-encoder":
+            self.reranker.start()
         return self
 
     def all(self) -> dict[str, Loading[Contestant]]:
@@ -190,19 +194,28 @@ class Parts:
         report("opening the document index…")
         from rag.embedder import workspace_embedder
         from rag.index import open_or_build
+        from rag.progress import progress_bar, told
 
         named = self.workspace.settings.get("embedder")
         folder = Path(named) if named else None
         embedder = workspace_embedder(self.workspace.path, folder, self.rag_settings, self.worker)
-        with self.device.background():
-            opened = open_or_build(
-                self.workspace.path,
-                embedder,
-                self.rag_settings,
-                lambda doing, done, total: report(f"document index: {doing} {done} of {total}"),
-            )
+        with self.device.background(), progress_bar() as bar:
+            in_terminal = told(bar)
+
+            def tell(doing: str, done: int, total: int) -> None:
+                report(f"document index: {doing} {done} of {total}")
+                in_terminal(doing, done, total)
+
+            opened = open_or_build(self.workspace.path, embedder, self.rag_settings, tell)
         typer.echo(opened.report, err=True)  # files left out are listed there, with the reason
         return opened
+
+    def _reranker(self, report: Report) -> Any:
+        follow(self.index, report)
+        report("loading the cross-encoder…")
+        from rag.reranker import open_reranker
+
+        return open_reranker(self.rag_settings.reranker, self.worker)
 
     def _chat_model(self, adapter: str, report: Report) -> tuple[Any, dict[str, str]]:
         from models.chat import LocalChatModel
@@ -288,6 +301,9 @@ class Parts:
 
         if self.rag_settings.judge == "none":
             return None
+        if self.rag_settings.judge == "cross-encoder":
+            follow(self.reranker, report)
+            return self.reranker.value()
         name = "reader" if self._own_judge is None else JUDGE
         self._chat_model(name, report)  # raises when the adapter is missing or foreign
         adapters = self._adapters()

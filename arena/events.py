@@ -15,7 +15,7 @@ class Passage:
     """A retrieved piece of a document. `score` is the retriever's own, higher is better.
 
     `location` is what a person would look for: "page 3", "Settings > Night mode", "row 4".
-    `used` are the sentences of it that the model was shown; empty when it saw the whole text.
+    `used` is what of it the model was shown, sentence by sentence or all of it; empty when it was shown nothing of it.
     """
 
     document: str
@@ -41,7 +41,8 @@ class Working:
 
 @dataclass(frozen=True)
 class Retrieved:
-    """The passages the answer will be based on, best first. Empty when nothing was found."""
+    """The passages the answer will be based on, best first, and then those that were found and not used. Empty when
+    nothing was found."""
 
     passages: tuple[Passage, ...]
 

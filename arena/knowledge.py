@@ -29,11 +29,14 @@ class Document:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A passage as it is in the index: `headings` stand above it, `location` is what a person would look for."""
+    """A passage as it is in the index: `headings` stand above it, `location` is what a person would look for. In the
+    document's text it stands from `start` to `end`, in characters."""
 
     headings: str
     location: str
     text: str
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,10 @@ class KnowledgeDesk(Protocol):
 
     def chunks(self, document: str) -> Sequence[Chunk]:
         """In reading order; none for a document that is not in the index."""
+        ...
+
+    def text(self, document: str) -> str:
+        """What was read of it, of which the passages are parts; "" for a document that is not in the index."""
         ...
 
     def search(self, question: str) -> Found:

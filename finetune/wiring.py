@@ -110,7 +110,8 @@ def voted(workspace: Path) -> list[tuple[Comparison, Sequence[Vote]]]:
 
 def retriever(workspace: Path, report: Report) -> Callable[[str], Sequence[str]]:
     """question -> the sentences that the workspace's index brings, as the hybrid is served them: without a judge."""
-    from rag.retrieve import as_documents, search, sentences_of
+    from rag.passages import as_documents, sentences_of
+    from rag.retrieve import search
 
     index = _index(workspace, report, own_query_adapter(workspace))
     return lambda question: sentences_of(as_documents(index, search(index, question)))

@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage, convert_to_messages
 
 from arena.prompts import reader_messages, untrained_reader_messages
 from arena.question import Turn
-from rag.retrieve import sentences_of
+from rag.passages import chosen_of, sentences_of
 from rag.settings import Settings
 
 TEMPLATE_TOKENS = 16
@@ -35,10 +35,11 @@ def fitted(
     history: Sequence[Turn],
     judged: bool = False,
 ) -> Prompt:
-    """A prompt within `context_tokens` less `answer_tokens`. The question and one sentence always stay. `judged`: a
-    judge chose the sentences."""
+    """A prompt within `context_tokens` less `answer_tokens`, of the chosen sentences in `documents`. The question and
+    one sentence always stay. `judged`: a judge chose the sentences."""
     room = settings.context_tokens - settings.answer_tokens
-    turns, kept = list(history), list(documents)
+    turns, documents = list(history), chosen_of(documents)
+    kept = list(documents)
     messages = _messages(settings, question, kept, turns, judged)
     while not (fits := _fits(model, messages, room)):
         if turns:
@@ -85,7 +86,8 @@ def _without_lowest(documents: Sequence[Document]) -> list[Document]:
     for document in documents:
         sentences = [sentence for sentence in document.metadata["sentences"] if sentence["rank"] != lowest]
         if sentences:
-            kept.append(Document(document.page_content, metadata={**document.metadata, "sentences": sentences}))
+            metadata = {**document.metadata, "sentences": sentences}
+            kept.append(Document(document.page_content, metadata=metadata, id=document.id))
     return kept
 
 

@@ -18,11 +18,11 @@ from rag.blocks import Document, Skipped
 from rag.documents import Progress, Scanned, attempt, contents, is_archive, left_out, parse_document
 from rag.embedder import Embedder
 from rag.parts import Part
-from rag.sections import Chunk, split_document
+from rag.sections import Chunk, source_text, split_document
 from rag.settings import Settings
 from rag.store import File, Held, Manifest, Stamp, load_part
 
-FORMAT = "3"
+FORMAT = "4"
 """Raise it when parsing, splitting, what is embedded or a part's file changes, so that old indexes are rebuilt."""
 ENCODE_AT_ONCE = 8
 """Texts of about the same length, for what is shorter is computed as if it were as long. A document seldom has many:
@@ -55,7 +55,7 @@ class Build:
     parts: dict[str, Part] = field(default_factory=dict, init=False)
     embedded: int = field(default=0, init=False)
     _stamps: dict[str, Stamp] = field(default_factory=dict, init=False)
-    _to_embed: dict[str, tuple[Chunk, ...]] = field(default_factory=dict, init=False)
+    _to_embed: dict[str, tuple[tuple[Chunk, ...], str]] = field(default_factory=dict, init=False)
 
     def manifest(self, scanned: Sequence[Scanned]) -> Manifest:
         """The index of these files, with `parts` filled. Digests are of what was read, should it have changed since.
@@ -113,9 +113,9 @@ class Build:
             self._to_embed[key] = self._split(parsed)
         return Held(name, key, len(data))
 
-    def _split(self, document: Document) -> tuple[Chunk, ...]:
+    def _split(self, document: Document) -> tuple[tuple[Chunk, ...], str]:
         chunks = split_document(document, self.settings.chunk_tokens, self.embedder.count_tokens)
-        return tuple(replace(chunk, document="") for chunk in chunks)
+        return tuple(replace(chunk, document="") for chunk in chunks), source_text(document)
 
     def _key(self, name: str, digest: str) -> str:
         """What a part is made from. Of the name only the last piece: its ending chooses the parser, the rest may
@@ -132,10 +132,10 @@ class Build:
         return True
 
     def _embed(self) -> None:
-        texts = {key: _texts(chunks) for key, chunks in self._to_embed.items()}
+        texts = {key: _texts(chunks) for key, (chunks, _) in self._to_embed.items()}
         total, done = sum(map(len, texts.values())), 0
-        for key, chunks in self._to_embed.items():
-            part = _part(chunks, self._encoded(texts[key], done, total), self.settings)
+        for key, (chunks, source) in self._to_embed.items():
+            part = replace(_part(chunks, self._encoded(texts[key], done, total), self.settings), source=source)
             if fault := part.fault():
                 raise IndexUnavailable(
                     f'The embedder {self.embedder.identity} {fault}, for "{chunks[0].text[:60]}": install it again, '

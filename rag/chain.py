@@ -15,7 +15,8 @@ from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from rag.budget import Prompt, fitted
 from rag.follow_ups import search_text
 from rag.index import Index
-from rag.retrieve import Judge, SentenceRetriever
+from rag.passages import SentenceRetriever
+from rag.retrieve import Judge
 from rag.settings import Settings
 
 

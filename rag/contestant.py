@@ -21,12 +21,15 @@ from rag.budget import Prompt, fitted
 from rag.chain import build_chain, needed, too_far
 from rag.follow_ups import search_text
 from rag.index import Index
-from rag.retrieve import SEARCH_VERSION, Found, Judge, as_documents, candidates, ranked, search
+from rag.passages import as_documents
+from rag.retrieve import SEARCH_VERSION, Found, Judge, candidates, ranked, search
 
 REASONS: Mapping[str, StopReason] = {"length": "length", "max_tokens": "length", "repetition": "repetition"}
 """What models call it; everything else ended by itself."""
 UNJUDGED = 0.5
 """How likely a sentence answers that nobody judged: as likely as not."""
+NAMED = 3
+"""Other places in which the same stands; how many more there are is told."""
 COMPARED = 8
 """Sentences that an answer is compared with, the most alike first."""
 
@@ -183,7 +186,11 @@ class RagContestant:
             yield Retrieved(tuple(_passage(document, shown=False) for document in found))
             yield Note(self._why_not_asked(found))
             return
-        yield Retrieved(tuple(_passage(document, shown=True) for document in prompt.documents))
+        kept = {document.id for document in prompt.documents}
+        unused = [document for document in found if document.id not in kept]
+        shown = [_passage(document, shown=True) for document in prompt.documents]
+        yield Retrieved((*shown, *(_passage(document, shown=False) for document in unused)))
+        yield from _copies(prompt.documents)
         yield from map(Note, prompt.notes)
 
     def _why_not_asked(self, found: Sequence[Document]) -> str:
@@ -202,6 +209,15 @@ def _passage(document: Document, shown: bool) -> Passage:
     held = document.metadata
     used = tuple(sentence["text"] for sentence in held["sentences"]) if shown else ()
     return Passage(held["document"], held["location"], document.page_content, float(held["score"]), used)
+
+
+def _copies(documents: Sequence[Document]) -> Iterator[Note]:
+    """Where else the same stands, of which one is shown."""
+    for document in documents:
+        held = document.metadata
+        if also := held["also_in"]:
+            more = f" and {len(also) - NAMED} more" if len(also) > NAMED else ""
+            yield Note(f"{held['document']} ({held['location']}) also stands in {', '.join(also[:NAMED])}{more}.")
 
 
 @contextmanager

@@ -120,7 +120,17 @@ class Desk:
 
     def chunks(self, document: str) -> list[Chunk]:
         held = self._opened().chunks
-        return [Chunk(one.context, one.location, one.text) for one in held if one.document == document]
+        shown = (one for one in held if one.document == document)
+        return [Chunk(one.context, one.location, one.text, one.start, one.end) for one in shown]
+
+    def text(self, document: str) -> str:
+        from rag.store import load_part
+
+        manifest = self._opened().manifest
+        for held in (held for file in manifest.files for held in file.documents if held.name == document):
+            loaded = load_part(self.workspace / "index", held.part)
+            return "" if isinstance(loaded, str) else loaded[0].source
+        return ""
 
     def search(self, question: str) -> Found:
         from rag.chain import needed

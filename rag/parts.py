@@ -20,18 +20,20 @@ UNIT_LENGTH_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """`vectors` has one row per chunk, `sentence_vectors` one per sentence; the chunks' `document` is empty."""
+    """`vectors` has one row per chunk, `sentence_vectors` one per sentence; the chunks' `document` is empty. `source`:
+    the text that they are taken from."""
 
     chunks: tuple[Chunk, ...]
     vectors: numpy.ndarray
     sentence_vectors: numpy.ndarray
+    source: str = ""
 
     def packed(self) -> bytes:
         """The content of its file: an npz, in which each array has a checksum; equal parts are packed alike."""
         rows = [{name: value for name, value in asdict(chunk).items() if name != "document"} for chunk in self.chunks]
-        text = numpy.frombuffer(json.dumps(rows).encode(), dtype=numpy.uint8)
         file = io.BytesIO()
-        numpy.savez(file, chunks=text, vectors=self.vectors, sentence_vectors=self.sentence_vectors)
+        chunks, source = _bytes(rows), _bytes(self.source)
+        numpy.savez(file, chunks=chunks, source=source, vectors=self.vectors, sentence_vectors=self.sentence_vectors)
         return file.getvalue()
 
     def fault(self) -> str | None:
@@ -59,10 +61,15 @@ def unpacked(data: bytes) -> Part | str:
     try:
         with numpy.load(io.BytesIO(data), allow_pickle=False) as held:
             rows = json.loads(held["chunks"].tobytes())
-            part = Part(_chunks(rows), held["vectors"], held["sentence_vectors"])
+            source = str(json.loads(held["source"].tobytes()))
+            part = Part(_chunks(rows), held["vectors"], held["sentence_vectors"], source)
         return part.fault() or part
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         return f"was damaged ({type(error).__name__})"
+
+
+def _bytes(value: object) -> numpy.ndarray:
+    return numpy.frombuffer(json.dumps(value).encode(), dtype=numpy.uint8)
 
 
 def _chunks(rows: Sequence[dict[str, object]]) -> tuple[Chunk, ...]:

@@ -1,9 +1,9 @@
 """From a question to passages and the sentences in them that a small model should read.
 
-Passages are ranked by meaning and words (min-max average of FAISS and BM25 scores, which beat reciprocal rank
-fusion on 16 of 18 BEIR sets in Pyserini's figures); sentences by their mixed vectors and words. A query
-costs one embedding. A filter is applied before anything is ranked, not to what was found. Does not know what is done
-with the result.
+Passages are ranked by meaning and words (min-max average of FAISS and BM25 scores, which beats reciprocal rank fusion
+on CISI and the demo (docs/measured.md), as on 16 of 18 BEIR sets in Pyserini's figures); sentences by their mixed
+vectors and words. A query costs one embedding. A filter is applied before anything is ranked, not to what was found.
+Does not know what is done with the result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,13 @@ from typing import Any, Protocol
 
 import faiss
 import numpy
-from langchain_core.callbacks import CallbackManagerForRetrieverRun
-from langchain_core.documents import Document
-from langchain_core.retrievers import BaseRetriever
 
 from arena.scoring import normalised
+from rag.duplicates import distinct
 from rag.filters import Filter
 from rag.index import Index
 
-SEARCH_VERSION = "4"
+SEARCH_VERSION = "5"
 """Raise it when the same index would find something else, or show it otherwise: it is in every answer's identity."""
 DENSE_CANDIDATES = 1000
 """How many passages FAISS is asked for; those further away count as not alike at all."""
@@ -29,6 +27,10 @@ BRIDGE_STARTS, BRIDGE_ENDS = 3, 3
 LINK_NEARNESS = 4.0
 """What nearness to the question (a cosine) counts against the summed rarity of the words two sentences share. With it
 the second sentence is among the first three in 85 % instead of 79 % (demo, training wordings of two-passage facts)."""
+COPIES = 4
+"""Times as many of the best passages as are wanted are looked through for copies of each other."""
+RECIPROCAL = 60
+"""What is added to a rank in reciprocal rank fusion: the value of its paper."""
 SENTENCES_AT_ONCE = 200_000
 """Sentences that are all compared with the question: 300 MB, as many as passages of `vectors.EXACT_UP_TO` hold."""
 PASSAGES_OF_MANY = 500
@@ -40,13 +42,17 @@ NEAREST_PER_SENTENCE = 8
 @dataclass(frozen=True)
 class Found:
     """Places in the index, best first: `passages` by the fused score, `sentences` as chosen for the reader,
-    with `scores` of the same length. `together`: the sentences answer only together. `best` is the highest sentence
-    score, 0.0 in an empty index."""
+    with `scores` of the same length. `together`: the sentences answer only together. `unused`: passages whose sentences
+    were looked at too and not chosen, with their best one's score. `near`: more of the best passages, among which
+    those are that say the same as another. `best` is the highest score of a chosen sentence,
+    0.0 in an empty index."""
 
     passages: tuple[int, ...]
     sentences: tuple[int, ...]
     scores: tuple[float, ...]
     together: bool = False
+    unused: tuple[tuple[int, float], ...] = ()
+    near: tuple[int, ...] = ()
 
     @property
     def best(self) -> float:
@@ -72,12 +78,14 @@ class Judge(Protocol):
 @dataclass(frozen=True)
 class Ranked:
     """Before anybody judges: places of `passages` and of those `sentences` that may be chosen, best first; of every
-    sentence of the index its score and its nearness to the question alone, both -inf when a filter leaves it out."""
+    sentence of the index its score and its nearness to the question alone, both -inf when a filter leaves it out, or
+    when it stands in a copy. Of passages that say the same the best one is there; the others are among the `most`."""
 
     passages: tuple[int, ...]
     sentences: tuple[int, ...]
     scores: numpy.ndarray
     near: numpy.ndarray
+    most: tuple[int, ...] = ()
 
 
 def search(index: Index, question: str, judge: Judge | None = None, where: Filter | None = None) -> Found:
@@ -99,7 +107,22 @@ def search(index: Index, question: str, judge: Judge | None = None, where: Filte
         )
     chosen = different(index, [*chosen, *_downwards(linked)], settings.sentences)
     # Bridges come last: what they score by themselves says little about their use.
-    return Found(found.passages, tuple(chosen), tuple(float(scores[place]) for place in chosen))
+    within = [place for place in order if index.sentences[place].chunk in found.passages]
+    rest = _unused(index, chosen, {place: float(scores[place]) for place in within})
+    told = tuple(float(scores[place]) for place in chosen)
+    return Found(found.passages, tuple(chosen), told, unused=rest, near=found.most)
+
+
+def _unused(index: Index, chosen: Sequence[int], looked_at: Mapping[int, float]) -> tuple[tuple[int, float], ...]:
+    """Passages of sentences that were looked at, with their scores, but of those that hold a chosen one, best first."""
+    best: dict[int, float] = {}
+    for place, score in looked_at.items():
+        chunk = index.sentences[place].chunk
+        best[chunk] = max(score, best.get(chunk, score))
+    held = {index.sentences[place].chunk for place in chosen}
+    return tuple(
+        sorted(((chunk, score) for chunk, score in best.items() if chunk not in held), key=lambda one: -one[1])
+    )
 
 
 def ranked(index: Index, question: str, where: Filter | None = None, stated: bool = False) -> Ranked:
@@ -111,14 +134,17 @@ def ranked(index: Index, question: str, where: Filter | None = None, stated: boo
     query = (index.embedder.encode if stated else index.embedder.encode_query)([question])
     fused, words = passage_scores(index, question, query, within)
     order = _downwards(fused)
-    passages = order[: settings.passages]
+    most = order[: settings.passages * COPIES]
+    passages, copies = distinct(most, settings.passages, lambda place: index.chunks[place].text)
     near = _sentences_near(index, query[0], order[:PASSAGES_OF_MANY])
     if within is not None:
         near = numpy.where(within[index.parents], near, -numpy.inf)
+    near = numpy.where(numpy.isin(index.parents, copies), -numpy.inf, near)
     scores = sentence_scores(index, question, near, words)
     allowed = numpy.isin(index.parents, passages)
     allowed[numpy.argsort(-near)[: settings.sentences * NEAREST_PER_SENTENCE]] = True
-    return Ranked(tuple(passages), tuple(place for place in _downwards(scores) if allowed[place]), scores, near)
+    sentences = tuple(place for place in _downwards(scores) if allowed[place])
+    return Ranked(tuple(passages), sentences, scores, near, tuple(most))
 
 
 def _sentences_near(index: Index, query: numpy.ndarray, passages: Sequence[int]) -> numpy.ndarray:
@@ -141,6 +167,7 @@ def _judged(index: Index, question: str, found: Ranked, judge: Judge) -> Found:
     settings, singles = index.settings, candidates(index, found)
     texts = [(index.sentences[place].text, float(found.scores[place])) for place in singles]
     scores = list(map(float, judge.scores(question, texts)))
+    looked_at = dict(zip(singles, scores, strict=True))
     pairs = settings.bridges and max(scores) < settings.judged_below
     twos = _linked(index, question, singles, found.near) if pairs else []
     if twos:
@@ -152,10 +179,12 @@ def _judged(index: Index, question: str, found: Ranked, judge: Judge) -> Found:
         told = list(map(float, judge.scores(question, texts, joined)))[len(texts) :]
         best = max(range(len(twos)), key=told.__getitem__)
         if told[best] >= max(settings.judged_below, settings.judged_pair_below):
-            return Found(found.passages, twos[best], (told[best],) * len(twos[best]), together=True)
+            both, rest = twos[best], _unused(index, twos[best], looked_at)
+            return Found(found.passages, both, (told[best],) * len(both), True, rest, found.most)
     order = sorted(range(len(singles)), key=lambda number: -scores[number])[: settings.judged_sentences]
     chosen = tuple(singles[number] for number in order)
-    return Found(found.passages, chosen, tuple(scores[number] for number in order))
+    rest = _unused(index, chosen, looked_at)
+    return Found(found.passages, chosen, tuple(scores[number] for number in order), unused=rest, near=found.most)
 
 
 def _linked(index: Index, question: str, singles: Sequence[int], near: numpy.ndarray) -> list[tuple[int, ...]]:
@@ -182,7 +211,10 @@ def passage_scores(
     dense[places[0]] = min_max(similar[0])
     words[among] = min_max(index.chunk_words.bm25(question)[among])
     weight = index.settings.dense_weight
-    fused = weight * dense + (1 - weight) * words
+    if index.settings.fusion == "average":
+        fused = weight * dense + (1 - weight) * words
+    else:
+        fused = min_max(weight * reciprocal_ranks(dense) + (1 - weight) * reciprocal_ranks(words))
     return (fused if within is None else numpy.where(within, fused, -numpy.inf)), words
 
 
@@ -230,6 +262,14 @@ def min_max(scores: numpy.ndarray) -> numpy.ndarray:
     return stretched
 
 
+def reciprocal_ranks(scores: numpy.ndarray) -> numpy.ndarray:
+    """1 / (60 + rank), the best being 1, of scores above 0; 0 for the others (Cormack, Clarke and Büttcher,
+    "Reciprocal Rank Fusion", 2009)."""
+    ranks = numpy.empty(len(scores), dtype=numpy.float32)
+    ranks[numpy.argsort(-scores, kind="stable")] = numpy.arange(1, len(scores) + 1)
+    return numpy.where(scores > 0, 1 / (RECIPROCAL + ranks), 0.0)
+
+
 def _downwards(scores: numpy.ndarray) -> list[int]:
     """Places by falling score, without those that a filter leaves out."""
     order = numpy.argsort(-scores, kind="stable")
@@ -244,46 +284,3 @@ def different(index: Index, places: Sequence[int], wanted: int) -> list[int]:
         if len(chosen) >= wanted:
             break
     return list(chosen.values())[:wanted]
-
-
-class SentenceRetriever(BaseRetriever):
-    """`search` as a LangChain retriever. Each document is a passage of which sentences were chosen; its metadata
-    hold `document`, `location`, `score` (of its best sentence), `sentences`, a list of `rank`, `text` and `score`,
-    and `together`, whether the sentences of all passages answer only together. Passages come in the order of their
-    best sentence. `where`, a `Filter`, may also be given with a question: `retriever.invoke(question,
-    where=Filter(types=("pdf",)))`."""
-
-    index: Any
-    judge: Any = None
-    where: Any = None
-
-    def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, where: Filter | None = None
-    ) -> list[Document]:
-        return as_documents(self.index, search(self.index, query, self.judge, where or self.where))
-
-
-def as_documents(index: Index, found: Found) -> list[Document]:
-    """The passages that hold the chosen sentences."""
-    passages: dict[int, list[dict[str, Any]]] = {}
-    for rank, (place, score) in enumerate(zip(found.sentences, found.scores, strict=True)):
-        sentence = index.sentences[place]
-        passages.setdefault(sentence.chunk, []).append({"rank": rank, "text": sentence.text, "score": score})
-    documents = []
-    for number, sentences in passages.items():
-        chunk = index.chunks[number]
-        metadata = {
-            "document": chunk.document,
-            "location": chunk.location,
-            "score": max(sentence["score"] for sentence in sentences),
-            "sentences": sentences,
-            "together": found.together,
-        }
-        documents.append(Document(chunk.text, metadata=metadata))
-    return documents
-
-
-def sentences_of(documents: Sequence[Document]) -> list[str]:
-    """The chosen sentences of these passages, best first."""
-    held = [sentence for document in documents for sentence in document.metadata["sentences"]]
-    return [sentence["text"] for sentence in sorted(held, key=lambda sentence: sentence["rank"])]

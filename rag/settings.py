@@ -8,10 +8,11 @@ from arena.errors import WorkspaceError
 from rag.address import HERE, address_of
 
 Generator = Literal["reader", "base"]
-JudgeName = Literal["workspace", "reader", "none"]
+JudgeName = Literal["workspace", "reader", "cross-encoder", "none"]
 EmbedderAdapter = Literal["questions", "none"]
 QueryAdapter = Literal["workspace", "none"]
 FollowUps = Literal["previous", "rewrite", "as asked"]
+Fusion = Literal["average", "reciprocal rank"]
 
 CHOICES = {
     "generator": Generator,
@@ -19,6 +20,7 @@ CHOICES = {
     "embedder_adapter": EmbedderAdapter,
     "query_adapter": QueryAdapter,
     "follow_ups": FollowUps,
+    "fusion": Fusion,
 }
 RETRIEVER = Path("adapters") / "retriever"
 """Where a workspace keeps the adapter that was taught where the answers to its questions stand."""
@@ -39,10 +41,11 @@ class Settings:
     `generator`: which prompt the model was made for: the trained reader's or the plain one.
     `judge`: who decides which of the `candidates` best sentences answer the question, giving each the probability that
     it does: the adapter that was taught what answers this workspace's questions (`python -m finetune judge`), if there
-    is one, else the reader's; always the reader's; or nobody. With a judge the model is shown the `judged_sentences`
-    best, or two that are judged together when the best one's probability is under `judged_below`; when theirs is under
-    `judged_pair_below` (or that one, if it is higher), it is not asked (the source: docs/measured.md). Two must more
-    likely answer than not: they are the best of up to nine, and of questions without an answer, too, one is the best.
+    is one, else the reader's; always the reader's; the cross-encoder `reranker`, a folder or a name on the Hub; or
+    nobody. With a judge the model is shown the `judged_sentences` best, or two that are judged together when the best
+    one's probability is under `judged_below`; when theirs is under `judged_pair_below` (or that one, if it is higher),
+    it is not asked (the source: docs/measured.md). Two must more likely answer than not: they are the best of up to
+    nine, and of questions without an answer, too, one is the best.
     `embedder_adapter`: whether the usual embedder has its adapter, which was taught on practice questions how people
     ask, or none; an embedder of the workspace's own never has.
     `query_adapter`: whether questions are turned into vectors with the adapter that was taught where this workspace's
@@ -53,6 +56,8 @@ class Settings:
     questions that have nothing to do with the documents: near misses score as high as answerable ones.
     `context_tokens`: prompt and answer together; `answer_tokens` of them are kept free for the answer.
     `chunk_tokens`: word pieces of a chunk; the embedder cuts off at 256, title and headings included.
+    `fusion`: how meaning and words rank passages together: by the average of their scores, each stretched to 0 to 1, or
+    by reciprocal ranks (Cormack et al. 2009), which does worse on CISI and the demo (docs/measured.md).
     `dense_weight`: meaning against words when passages are ranked. `in_context_weight`, `in_passage_weight`: what
     a sentence's vector takes over from the sentence under its headings and from its passage, itself counting 1.
     `passage_words_weight`, `overlap_weight`: words of the passage and of the sentence, against the vector's 1.
@@ -67,6 +72,7 @@ class Settings:
     sentences: int = 5
     generator: Generator = "reader"
     judge: JudgeName = "workspace"
+    reranker: str = "cross-encoder/ms-marco-MiniLM-L6-v2"
     embedder_adapter: EmbedderAdapter = "questions"
     query_adapter: QueryAdapter = "workspace"
     follow_ups: FollowUps = "previous"
@@ -78,6 +84,7 @@ class Settings:
     context_tokens: int = 2048
     answer_tokens: int = 128
     chunk_tokens: int = 180
+    fusion: Fusion = "average"
     dense_weight: float = 0.7
     in_context_weight: float = 0.6
     in_passage_weight: float = 0.5
@@ -105,9 +112,13 @@ class Settings:
             )
 
     def as_identity(self) -> dict[str, str]:
-        """Every value as text, for the answer's identity. Of a vector store only what it is, and nothing of the usual
-        one: answers that were given before there was another stay what they are."""
-        told = {name: str(value) for name, value in asdict(self).items() if name != "vector_store"}
+        """Every value as text, for the answer's identity, but a cross-encoder that is not asked. Of a vector store only
+        what it is, and nothing of the usual one, or of the usual fusion: answers that were given before there was
+        another stay what they are."""
+        left_out = {"vector_store"}
+        left_out |= {"reranker"} if self.judge != "cross-encoder" else set()
+        left_out |= {"fusion"} if self.fusion == "average" else set()
+        told = {name: str(value) for name, value in asdict(self).items() if name not in left_out}
         kind = address_of(self.vector_store).kind
         return told if kind == HERE else {**told, "vector_store": kind}
 

@@ -235,7 +235,12 @@ class FakeShelf:
     def chunks(self, document: str) -> list[Chunk]:
         self._refuse()
         text = self.indexed.get(document)
-        return [] if text is None else [Chunk(f"{document} > Power", "page 3, Power", text)]
+        return [] if text is None else [Chunk(f"{document} > Power", "page 3, Power", text, 7, 7 + len(text))]
+
+    def text(self, document: str) -> str:
+        self._refuse()
+        text = self.indexed.get(document)
+        return "" if text is None else f"Power\n\n{text}\n\nThe end."
 
     def search(self, question: str) -> Found:
         self._refuse()

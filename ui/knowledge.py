@@ -193,7 +193,7 @@ class KnowledgePage:
         if document is None or not now.allowed:
             return panel(Panel())
         try:
-            text = said.document_html(document, self.desk.chunks(name))
+            text = said.document_html(document, self.desk.chunks(name), self.desk.text(name))
         except ArenaError as error:
             text = notice_html(str(error))
         return panel(Panel(text, opened=True, deletable=bool(document.file)))

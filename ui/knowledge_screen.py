@@ -13,6 +13,8 @@ NOT_HERE = (
 REPLACE = "Replace documents of the same name"
 MOST_LISTED = 300
 MOST_CHUNKS = 200
+MOST_TEXT = 300_000
+"""Characters: more of a document would hold up the browser."""
 STATES: dict[DocumentState, str] = {
     "indexed": "Indexed",
     "new": "New, not indexed yet",
@@ -113,8 +115,8 @@ def size(number: int) -> str:
     return f"{number / 1_000_000:.1f} MB" if number >= 1_000_000 else f"{number / 1000:.1f} kB"
 
 
-def document_html(document: Document, chunks: Sequence[Chunk]) -> str:
-    """One document and its passages, in reading order."""
+def document_html(document: Document, chunks: Sequence[Chunk], text: str = "") -> str:
+    """One document and its passages, in reading order, and its whole text with them marked."""
     head = f'<h2><bdi dir="auto">{escaped(document.name)}</bdi></h2>'
     state = f"<p>{STATES[document.state]}{f': {escaped(document.reason)}' if document.reason else ''}."
     if not chunks:
@@ -131,7 +133,27 @@ def document_html(document: Document, chunks: Sequence[Chunk]) -> str:
     count = f"{len(chunks):,} passage{'' if len(chunks) == 1 else 's'} in the index.{more}"
     return (
         f'{head}{state} {count}</p><div class="chunks" role="region" aria-label="Passages" tabindex="0">'
-        f"<ol>{items}</ol></div>"
+        f"<ol>{items}</ol></div>{_whole_html(text, chunks)}"
+    )
+
+
+def _whole_html(text: str, chunks: Sequence[Chunk]) -> str:
+    """A document's text, folded, with each passage marked and numbered; what is between them is no passage."""
+    if not text:
+        return ""
+    shown, place = text[:MOST_TEXT], 0
+    parts: list[str] = []
+    for number, chunk in enumerate(chunks, 1):
+        if chunk.end > len(shown):
+            break
+        parts.append(escaped(shown[place : chunk.start]))
+        parts.append(f"<mark>{escaped(shown[chunk.start : chunk.end])}<sup>{number}</sup></mark>")
+        place = chunk.end
+    parts.append(escaped(shown[place:]))
+    cut = f'<p class="nothing">The first {MOST_TEXT:,} characters are shown.</p>' if len(text) > MOST_TEXT else ""
+    return (
+        "<details><summary>The whole text, with its passages marked</summary>"
+        f'<div class="passage" dir="auto">{"".join(parts)}</div>{cut}</details>'
     )
 
 

@@ -13,6 +13,7 @@ from arena.citations import Citation, Source, cite
 from arena.comparison import Choice, Comparison, Vote
 from arena.events import Passage
 from arena.loading import State
+from arena.marks import in_markup
 from arena.question import Turn
 from ui.markdown import escaped, markdown_html, without_citations
 from ui.settings import Label, Settings
@@ -99,7 +100,7 @@ def answer_html(answer: Answer, doing: str = "", hidden: bool = False) -> str:
     text = without_citations(answer.text) if hidden else answer.text
     parts = []
     if text:
-        body = markdown_html(text) if hidden else _cited_html(text, citations(answer))
+        body = markdown_html(text) if hidden else cited_html(text, citations(answer))
         parts.append(f'<div class="text{" writing" if doing else ""}" dir="auto">{body}</div>')
     elif doing:
         parts.append(working_html(doing))
@@ -113,31 +114,26 @@ def answer_html(answer: Answer, doing: str = "", hidden: bool = False) -> str:
 
 
 def citations(answer: Answer) -> tuple[Citation, ...]:
-    """Where each sentence of a complete answer stands in its passages; empty for one that looks nothing up. Worked
-    out anew whenever it is shown: text and passages are what is stored."""
-    return _citations(answer.text, answer.passages) if answer.complete and answer.passages is not None else ()
+    """Where each sentence of a complete answer stands in the passages that were used; empty for one that looks nothing
+    up. Worked out anew whenever it is shown: text and passages are what is stored."""
+    if not answer.complete or answer.passages is None:
+        return ()
+    return _citations(answer.text, tuple(passage for passage in answer.passages if passage.used))
 
 
 # A page is painted many times while the other side still writes.
 _citations = lru_cache(maxsize=256)(cite)
 
 
-def _cited_html(text: str, found: Sequence[Citation]) -> str:
+def cited_html(text: str, found: Sequence[Citation]) -> str:
     """The answer with a mark after each sentence. Markdown lets private characters pass; the text's own are put out."""
     text = text.translate({0xE000: "�", 0xE001: "�"})
     for citation in reversed(found):
-        if citation.verdict != "refusal" and not _built(text, citation.end):
+        if citation.verdict != "refusal" and not in_markup(text, citation.end):
             text = f"{text[: citation.end]}\ue000{citation.number or 0}\ue001{text[citation.end :]}"
     shown = re.sub("%EE%80%80\\d+%EE%80%81", "", markdown_html(text))  # in a link's address
     shown = re.sub("<[^>]*>", lambda tag: re.sub("\ue000\\d+\ue001", "", tag[0]), shown)
     return re.sub("\ue000(\\d+)\ue001", lambda mark: _mark_html(int(mark[1])), shown)
-
-
-def _built(text: str, place: int) -> bool:
-    """In a table, in a block of code or in a link's definition, where a mark would break the Markdown."""
-    line = text[text.rfind("\n", 0, place) + 1 :].partition("\n")[0].lstrip()
-    fences = sum(row.lstrip().startswith(("```", "~~~")) for row in text[:place].split("\n"))
-    return fences % 2 == 1 or bool(re.match(r"\||```|~~~|\[[^\]]+\]:", line))
 
 
 def _mark_html(number: int) -> str:
@@ -179,17 +175,28 @@ def notes_html(notes: Sequence[str]) -> str:
 
 def passages_html(passages: Sequence[Passage] | None, found: Sequence[Citation] = ()) -> str:
     """What retrieval found, best first: document, location, score, the sentences used, the whole on request, or at
-    once where `found` has marks to show in it."""
+    once where `found` has marks to show in it; and apart what was found and not used."""
     if passages is None:
         return ""
     if not passages:
         return '<div class="passages"><h3>Passages</h3><p class="nothing">Nothing was found in the documents.</p></div>'
     sources = {citation.source: citation.number for citation in found if citation.source and citation.number}
+    used = [passage for passage in passages if passage.used]
     items = "".join(
         f"<li>{_passage_html(passage, {source: sources[source] for source in sources if source.passage == place})}</li>"
-        for place, passage in enumerate(passages)
+        for place, passage in enumerate(used)
     )
-    return f'<div class="passages"><h3>Passages from the documents</h3><ol>{items}</ol></div>'
+    shown = f"<ol>{items}</ol>" if used else '<p class="nothing">None of them was shown to the model.</p>'
+    unused = _unused_html([passage for passage in passages if not passage.used])
+    return f'<div class="passages"><h3>Passages from the documents</h3>{shown}{unused}</div>'
+
+
+def _unused_html(passages: Sequence[Passage]) -> str:
+    """What was found as well, folded: the model was shown nothing of it."""
+    if not passages:
+        return ""
+    items = "".join(f"<li>{_passage_html(passage, {})}</li>" for passage in passages)
+    return f'<details class="unused"><summary>Found and not used: {len(passages)}</summary><ol>{items}</ol></details>'
 
 
 def _passage_html(passage: Passage, sources: Mapping[Source, int]) -> str:

@@ -89,7 +89,8 @@ def print_answer(console: Console, name: str, answer: Answer) -> None:
         parts.append("contended: something else used the machine")
     console.print(Text(" · ".join(parts), style="dim"))
     for passage in answer.passages or ():
-        console.print(Text(f"  {passage.score:.2f}  {passage.document}, {passage.location}", style="dim"))
+        unused = "" if passage.used else " (found, not used)"
+        console.print(Text(f"  {passage.score:.2f}  {passage.document}, {passage.location}{unused}", style="dim"))
 
 
 def evaluate_all(

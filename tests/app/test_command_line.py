@@ -1,5 +1,7 @@
 """The commands as a person types them, in processes of their own."""
 
+import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -95,3 +97,15 @@ def test_follow_ups_without_a_list_say_what_goes_into_it(tmp_path: Path) -> None
     done = app("follow-ups", "--workspace", str(tmp_path))
     assert done.returncode == 1
     assert str(tmp_path / "follow_ups.jsonl") in done.stderr and '"then"' in done.stderr
+
+
+def test_make_names_a_python_that_the_packages_do_not_run_on(tmp_path: Path) -> None:
+    old = tmp_path / "python3.10"
+    pretend = "import sys; sys.version_info = (3, 10, 14); exec(sys.argv[1])"
+    old.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(pretend)} "$2"\n')
+    old.chmod(0o755)
+    for name in ("Makefile", "requirements.txt", "requirements-stores.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    done = subprocess.run(["make", "setup", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "This is Python 3.10" in done.stderr and "PYTHON=python3.12" in done.stderr
+    assert not (tmp_path / ".venv").exists()

@@ -152,6 +152,9 @@ def test_a_document_shows_its_chunks_and_an_archive_its_file(wired: Wired) -> No
     assert [chunk.location for chunk in chunks] == ["Brass lamp", "Glass lamp"]
     assert chunks[0].headings == "Lamps > Brass lamp" and "4 kilograms" in chunks[0].text
     assert wired.desk.chunks("nothing.md") == []
+    text = wired.desk.text("lamps.md")
+    assert [text[chunk.start : chunk.end].split() for chunk in chunks] == [chunk.text.split() for chunk in chunks]
+    assert wired.desk.text("nothing.md") == ""
     import zipfile
 
     with zipfile.ZipFile(wired.folder / "box.zip", "w") as archive:

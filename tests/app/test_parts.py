@@ -11,6 +11,9 @@ from arena.loading import Loading
 from arena.question import Question
 from arena.runner import answer_all
 from arena.workspace import open_workspace
+from rag.build import EMBEDDING
+from tests.rag.examples import tiny_workspace
+from tests.rag.test_reranker import make_cross_encoder
 from wiring import Parts
 
 FOREIGN = "The adapter in a was trained on somebody/big; the base model here is small. Train it again on this base."
@@ -66,6 +69,16 @@ def test_a_workspaces_own_judge_judges_unless_the_reader_is_wanted(tmp_path: Pat
     assert judge()[0] is None
 
 
+def test_a_cross_encoder_judges_where_one_is_wanted(tmp_path: Path) -> None:
+    folder = make_cross_encoder(tmp_path / "reranker")
+    (tmp_path / "workspace.toml").write_text(f'[rag]\njudge = "cross-encoder"\nreranker = "{folder}"\n')
+    parts = Parts(open_workspace(tmp_path))
+    assert f"the cross-encoder {folder} decides" in parts.about_rag()
+    parts.index = Loading("document index", lambda report: None).start()
+    parts.reranker.start()
+    assert parts._judge(lambda text: None).identity == {"cross_encoder": str(folder)}
+
+
 @pytest.mark.parametrize(
     ("trained", "told"),
     [
@@ -84,6 +97,11 @@ def test_the_page_tells_what_of_rag_was_trained_here(trained: tuple[str, ...], t
     assert about == f"RAG answers are written by the reader adapter. Which sentences it reads, {told}"
 
 
+def test_the_page_tells_when_the_untouched_base_model_writes(tmp_path: Path) -> None:
+    (tmp_path / "workspace.toml").write_text('[rag]\ngenerator = "base"\njudge = "none"\n')
+    assert Parts(open_workspace(tmp_path)).about_rag() == "RAG answers are written by the untouched base model."
+
+
 def test_the_hybrids_judge_is_never_laxer_than_rags(tmp_path: Path) -> None:
     def needed(rag: float, hybrid: float) -> float:
         text = f"[rag]\njudged_below = {rag}\n\n[hybrid]\njudged_below = {hybrid}\n"
@@ -92,3 +110,14 @@ def test_the_hybrids_judge_is_never_laxer_than_rags(tmp_path: Path) -> None:
         return parts.hybrids_line
 
     assert needed(0.65, 0.6) == 0.65 and needed(0.3, 0.6) == 0.6
+
+
+def test_the_building_of_an_index_is_told_on_the_page_and_in_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = Parts(open_workspace(tiny_workspace(tmp_path)))
+    parts.engine = Loading("base model", lambda report: None).start()
+    on_the_page: list[str] = []
+    parts._index(on_the_page.append)
+    assert [text for text in on_the_page if text.startswith(f"document index: {EMBEDDING}")]
+    assert EMBEDDING in capsys.readouterr().err

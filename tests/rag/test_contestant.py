@@ -171,7 +171,20 @@ def test_then_the_lowest_sentences_are_dropped_and_it_says_so(index: Index) -> N
     assert "The Orlin glass lamp weighs 9 kilograms." in model.prompt
     used = [sentence for passage in passages(events).passages for sentence in passage.used]
     assert 0 < len(used) < index.settings.sentences
-    assert all(passage.used for passage in passages(events).passages)
+
+
+def test_what_was_found_and_not_used_comes_last_and_says_so(index: Index) -> None:
+    rag = RagContestant(
+        index, ScriptedModel(pieces=["x"]), GENERATOR, judge=ScriptedJudge(**{"brass lamp weighs": 0.9})
+    )
+    used, *unused = passages(ask(rag, "How heavy is the brass lamp?")).passages
+    assert used.used == ("The Orlin brass lamp weighs 4 kilograms.",) and used.score == 0.9
+    assert unused and not any(passage.used for passage in unused)
+    assert len({(passage.document, passage.text) for passage in (used, *unused)}) == 1 + len(unused)
+    # Dropped for want of room is not used either.
+    short, _ = contestant(index, "x", context_tokens=100, answer_tokens=40)
+    kept = [bool(passage.used) for passage in passages(ask(short, HEAVY)).passages]
+    assert kept == sorted(kept, reverse=True) and True in kept and False in kept
 
 
 def test_a_short_follow_up_is_searched_with_the_question_before_it(index: Index) -> None:

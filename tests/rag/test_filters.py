@@ -15,7 +15,8 @@ from rag.__main__ import application
 from rag.embedder import SentenceEmbedder
 from rag.filters import Filter, period
 from rag.index import Index, open_or_build
-from rag.retrieve import SentenceRetriever, search
+from rag.passages import SentenceRetriever
+from rag.retrieve import search
 from rag.settings import Settings
 from tests.rag.examples import ScriptedJudge
 

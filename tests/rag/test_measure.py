@@ -88,7 +88,7 @@ def test_index_and_search_from_the_command_line(workspace: Path) -> None:
         ({"passages": "3"}, "must be of type int"),
         ({"passages": 0}, "must be at least 1"),
         ({"generator": "gpt"}, "use one of reader, base"),
-        ({"judge": "me"}, "use one of workspace, reader, none"),
+        ({"judge": "me"}, "use one of workspace, reader, cross-encoder, none"),
         ({"candidates": 0}, "must be at least 1"),
         ({"context_tokens": 100}, "leaves no room"),
         ({"bridges": -1}, "must be 0 or more"),

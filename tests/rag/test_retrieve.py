@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from rag.embedder import SentenceEmbedder
 from rag.index import Index, open_or_build
 from rag.lexical import Lexicon
-from rag.retrieve import BRIDGE_ENDS, BRIDGE_STARTS, SentenceRetriever, min_max, search, sentences_of
+from rag.passages import SentenceRetriever, sentences_of
+from rag.retrieve import BRIDGE_ENDS, BRIDGE_STARTS, min_max, passage_scores, reciprocal_ranks, search
 from rag.settings import Settings
 from tests.rag.examples import ScriptedJudge
 
@@ -135,6 +137,21 @@ def test_shared_words_leave_out_those_of_the_question() -> None:
     lexicon = Lexicon(["The lamp is from the Fenmoor works.", "Fenmoor lies in Aldergate.", "The lamp is heavy."])
     shared = lexicon.shared("The lamp is from the Fenmoor works.", without="Where is the lamp from?")
     assert shared[0] > shared[1] > shared[2] == 0
+
+
+def test_reciprocal_ranks_are_those_of_the_paper_and_may_rank_passages(index: Index) -> None:
+    assert reciprocal_ranks(numpy.array([0.2, 0.0, 0.9])).tolist() == pytest.approx([1 / 62, 0.0, 1 / 61])
+    question = "Which lamp is made of brass?"
+    query = index.embedder.encode_query([question])
+
+    def fused(**settings: Any) -> numpy.ndarray:
+        return passage_scores(replace(index, settings=replace(Settings(), **settings)), question, query)[0]
+
+    meaning, words = fused(dense_weight=1.0), fused(dense_weight=0.0)
+    both = 0.6 * reciprocal_ranks(meaning) + 0.4 * reciprocal_ranks(words)
+    assert fused(fusion="reciprocal rank", dense_weight=0.6) == pytest.approx(min_max(both), abs=1e-4)
+    named = replace(Settings(), fusion="reciprocal rank").as_identity()
+    assert named.keys() - Settings().as_identity().keys() == {"fusion"}
 
 
 def test_min_max_stretches_and_survives_equal_scores() -> None:

@@ -6,7 +6,7 @@ from rag.blocks import Block, Document
 from rag.embedder import SentenceEmbedder
 from rag.parse_html import parse_markdown
 from rag.parse_text import parse_text
-from rag.sections import Chunk, split_document, split_sentences
+from rag.sections import Chunk, source_text, split_document, split_sentences
 
 
 def words(texts: object) -> list[int]:
@@ -44,6 +44,32 @@ def test_a_chunk_knows_the_headings_above_it() -> None:
         ("Glass > Weight", "Lamps > Glass > Weight"),
         ("Brass", "Lamps > Brass"),
     ]
+
+
+def test_a_chunk_knows_where_in_the_text_it_stands() -> None:
+    title, blocks = parse_markdown(
+        b"# Lamps\n\nQ: Is it heavy?\n\nA: It weighs nine. It  weighs nine.\nIt shines.\n\n| Lamp | Price |\n"
+        b"|---|---|\n| Brass | 80 |\n| Glass | 95 |\n\n## Care\n\nIt weighs nine."
+    )
+    document = Document("a.md", title, tuple(blocks))
+    source = source_text(document)
+    chunks = split_document(document, 7, words)
+    assert len(chunks) >= 4
+    for before, chunk in zip([None, *chunks], chunks, strict=False):
+        assert source[chunk.start : chunk.end].split() == chunk.text.split()
+        assert before is None or before.end <= chunk.start
+    assert "It weighs nine." in source[chunks[-1].start :] and chunks[-1].context == "Lamps > Care"
+
+
+def test_long_headings_leave_less_room_so_that_the_embedder_reads_the_end() -> None:
+    text = "It weighs nine. " * 120
+    sizes = []
+    for heading in ("Lamps", "Lamps of all the works " * 40):
+        document = Document("a.md", "A", (Block(heading.strip(), "heading", 2), Block(text.strip())))
+        chunks = split_document(document, 180, words)
+        sizes.append(max(len(chunk.text.split()) for chunk in chunks))
+        assert sizes[-1] + len(chunks[0].context.split()) <= 253
+    assert sizes[0] > 170 and 30 < sizes[1] <= 52
 
 
 def test_pages_are_named_and_not_crossed() -> None:

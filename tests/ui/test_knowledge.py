@@ -191,7 +191,7 @@ def test_whatever_comes_from_outside_is_escaped() -> None:
     passage, sentence = Ranked(EVIL, EVIL, EVIL, 0.1, 0.2, 0.3), Chosen(EVIL, EVIL, EVIL, 0.5)
     for markup in (
         knowledge_screen.list_html([document], "", True),
-        knowledge_screen.document_html(document, [Chunk(EVIL, EVIL + "x", EVIL)]),
+        knowledge_screen.document_html(document, [Chunk(EVIL, EVIL + "x", EVIL, 0, len(EVIL))], EVIL + EVIL),
         knowledge_screen.deletion_html(document, 0),
         knowledge_screen.deletion_html(document, 1),
         knowledge_screen.added_html(Added((EVIL,), ((EVIL, EVIL),), (EVIL,))),
@@ -202,6 +202,15 @@ def test_whatever_comes_from_outside_is_escaped() -> None:
         knowledge_screen.limits_html(Limits((EVIL,), 1)),
     ):
         assert SHOWN in markup and "<img" not in markup
+
+
+def test_passages_are_marked_in_the_text_of_their_document() -> None:
+    document = Document("a.md", "indexed", 1, 2)
+    chunks = [Chunk("A", "A", "It glows.", 3, 12), Chunk("A", "A", "It hums.", 14, 22)]
+    markup = knowledge_screen.document_html(document, chunks, "A\n\nIt glows.\n\nIt hums. Bye.")[-400:]
+    assert "A\n\n<mark>It glows.<sup>1</sup></mark>\n\n<mark>" in markup
+    assert "<mark>It hums.<sup>2</sup></mark> Bye." in markup
+    assert "whole text" not in knowledge_screen.document_html(document, chunks)
 
 
 def test_the_page_can_be_laid_out_and_wired() -> None:

@@ -119,8 +119,8 @@ CITED = Answer(
     "rag",
     text="It draws 11 watts. It flies high.",
     passages=(
-        Passage("a.md", "", "A <b>new</b> one is here. It draws 11 watts.", 1.0),
-        Passage("b.md", "", "Other.", 0.5),
+        Passage("a.md", "", "A <b>new</b> one is here. It draws 11 watts.", 1.0, ("It draws 11 watts.",)),
+        Passage("b.md", "", "Other.", 0.5, ("Other.",)),
     ),
     reason="end",
 )
@@ -132,6 +132,17 @@ def test_each_sentence_names_its_source_or_says_that_there_is_none() -> None:
     assert body.count("not found in the passages") == 1
     assert '<mark>It draws 11 watts.<sup class="cite" aria-label="source 1">1</sup></mark>' in details
     assert details.count("<details open>") == 1 and details.count("<details>") == 1 and "<b>new" not in details
+
+
+def test_passages_that_were_not_used_are_shown_as_such_and_cited_for_nothing() -> None:
+    used, other = CITED.passages or ()
+    details = render.details_html(replace(CITED, passages=(replace(other, used=("Other.",)), replace(used, used=()))))
+    shown, unused = details.split('<details class="unused">')
+    assert "Found and not used: 1" in unused and "a.md" in unused and "<mark>" not in details
+    assert "b.md" in shown and "b.md" not in unused
+    assert "Found and not used" not in render.details_html(CITED)
+    refused = render.passages_html([replace(used, used=())])
+    assert "None of them was shown to the model." in refused and "Found and not used: 1" in refused
 
 
 def test_no_marks_while_hidden_unfinished_or_without_retrieval() -> None:
@@ -157,10 +168,10 @@ def test_a_used_sentence_that_is_marked_in_its_passage_is_not_said_again() -> No
 
 
 def test_marks_leave_tables_code_and_links_whole() -> None:
-    passage = Passage("a.md", "", "The Ossa 4 weighs 3 kg.", 0.5)
+    passage = Passage("a.md", "", "The Ossa 4 weighs 3 kg.", 0.5, ("The Ossa 4 weighs 3 kg.",))
     table = "| Item | Weight |\n|---|---|\n| Ossa 4 | 3 kg |\n\nThe Ossa 4 weighs 3 kg."
-    html = render._cited_html(table, cite(table, [passage]))
+    html = render.cited_html(table, cite(table, [passage]))
     assert "<table>" in html and html.count('class="cite"') == 1
     code = "Look:\n\n```python\nprint(1)\n```\n\nThe Ossa 4 weighs 3 kg."
-    html = render._cited_html(code, cite(code, [passage]))
+    html = render.cited_html(code, cite(code, [passage]))
     assert "<small" not in html.partition("<code")[2].partition("</code>")[0] and 'class="cite"' in html
