@@ -35,7 +35,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Timed:
-    """Answers that had the machine to themselves, a value each. Seconds; `nan` where a stage did not happen."""
+    """Complete answers, a value each. Seconds; `nan` where a stage did not happen."""
 
     contestant: Ints
     version: Ints
@@ -43,21 +43,27 @@ class Timed:
     first_token: Floats
     total: Floats
 
+    def __len__(self) -> int:
+        return len(self.total)
+
 
 @dataclass(frozen=True)
 class Repeats:
     """Pairs shown to the same person a second time, with the sides the other way round: `same` where the choice was."""
 
     annotator: Ints
+    comparison: Ints
     same: Bools
 
 
 @dataclass(frozen=True)
 class Judgements:
     """A value for each vote in every array. `left` and `right` are codes of `contestants` as shown, so that `outcome`
-    (LEFT, RIGHT, TIE, BOTH_BAD) is in the sides that the annotator saw. Lengths are in characters; citations are those
-    that were shown (none on a plain ballot). `cast_at` is in seconds since 1970; `seconds` from showing to choosing,
-    `nan` outside the queue. `reasons` has bit n set for `reason_names[n]`. `newest` is the number of the last cast."""
+    (LEFT, RIGHT, TIE, BOTH_BAD) is in the sides that the annotator saw. `queued`: cast in the annotators' queue, which
+    makes half of the pairs alike (`plain`; arena/balance.py). Lengths, in characters, and citations, in marks, are what
+    was on the screen: equal lengths and no marks where the pair was made alike. `cast_at` is in seconds since 1970;
+    `seconds` from showing to choosing, `nan` outside the queue. `reasons` has bit n set for `reason_names[n]`. `newest`
+    is the number of the last cast."""
 
     newest: int
     contestants: tuple[str, ...]
@@ -75,6 +81,7 @@ class Judgements:
     right: Ints
     outcome: Ints
     blind: Bools
+    queued: Bools
     plain: Bools
     hasty: Bools
     kind: Ints
@@ -91,8 +98,9 @@ class Judgements:
     cast_at: Floats
     seconds: Floats
     timed: Timed
-    contended: int
-    """Answers left out of `timed` because something else used the machine meanwhile."""
+    """Answers that had the machine to themselves."""
+    contended: Timed
+    """Those that are left out of `timed` because something else used the machine meanwhile."""
     repeats: Repeats
 
     def __len__(self) -> int:
@@ -136,7 +144,8 @@ class Filters:
     hasty: bool = True
 
     def kept(self, judgements: Judgements) -> Judgements:
-        """The votes and the timed answers that count; the pair is left to whoever compares."""
+        """The votes that count, and of the timed answers those of the days and versions; the pair is left to whoever
+        compares."""
         chosen = np.ones(len(judgements), dtype=bool)
         if self.votes != "all":
             chosen &= judgements.blind == (self.votes != "open")
@@ -154,14 +163,15 @@ class Filters:
             chosen &= judgements.annotator == self.annotator - 1
         begin, end = moments(self.since, self.until)
         chosen &= (judgements.cast_at >= begin) & (judgements.cast_at < end)
-        timed = judgements.timed
-        counted = (timed.asked_at >= begin) & (timed.asked_at < end)
-        if self.versions:
-            wanted_versions = self._allowed(judgements)
-            chosen &= wanted_versions[judgements.left_version] & wanted_versions[judgements.right_version]
-            counted &= wanted_versions[timed.version]
-        kept = Timed(*(getattr(timed, field.name)[counted] for field in fields(Timed)))
-        return replace(judgements.where(chosen), timed=kept)
+        allowed = self._allowed(judgements)
+        chosen &= allowed[judgements.left_version] & allowed[judgements.right_version]
+        timed, contended = (self._times(each, allowed) for each in (judgements.timed, judgements.contended))
+        return replace(judgements.where(chosen), timed=timed, contended=contended)
+
+    def _times(self, timed: Timed, allowed: Bools) -> Timed:
+        begin, end = moments(self.since, self.until)
+        chosen = (timed.asked_at >= begin) & (timed.asked_at < end) & allowed[timed.version]
+        return Timed(*(getattr(timed, field.name)[chosen] for field in fields(Timed)))
 
     def _allowed(self, judgements: Judgements) -> Bools:
         """By version's code. A contestant of which no version is named keeps all of its own."""

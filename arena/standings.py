@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from arena.judgements import Filters, Version
 
-GROUPINGS = ("class", "wording", "topic", "document", "version", "names")
+GROUPINGS = ("class", "wording", "topic", "document", "version", "form", "names")
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,16 @@ class Effect:
 
 @dataclass(frozen=True)
 class Annotator:
-    """One person's votes. `rate` is how often the first contestant was preferred; `left` the share of decided votes for
-    what stood left; `agreement` with others on the same pair; `repeated` of `repeats` second showings got the same
-    choice. Shares are None where there was nothing to take them from."""
+    """One person's votes. `rate` is how often the first contestant was preferred in the `paired` decided votes on the
+    pair; `left` the share of decided votes for what stood left; `agreement` that with `compared` votes of others on the
+    same pairs; `repeated` of `repeats` second showings of what these votes are on got the same choice; `seconds` is the
+    median of `clocked` votes. Shares are None where there was nothing to take them from."""
 
     place: int
     name: str
     votes: int
     decided: int
+    paired: int
     rate: float | None
     left: float | None
     agreement: float | None
@@ -132,6 +134,7 @@ class Annotator:
     repeated: int
     repeats: int
     hasty: int
+    clocked: int
     seconds: float | None
 
 
@@ -182,6 +185,7 @@ class Report:
     reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     latencies: Sequence[Latency] = ()
     contended: int = 0
+    """Answers that are in no latency: other work used the machine meanwhile."""
     mixed: Sequence[Version] = ()
     options: Options = field(default_factory=Options)
 

@@ -1,8 +1,9 @@
 """What moves votes besides the contestant: side, length, citations. A logistic model of decided votes.
 
 logit P(first preferred) = b0 + b1 side + b2 log2(length ratio) + b3 more citations; the first contestant's side is +1
-or -1, so that b0 is the preference on even terms. Standard errors are clustered by prompt and annotator (statsmodels,
-after Cameron, Gelbach and Miller 2011); where that has no variance left to give, by prompt alone.
+or -1, so that b0 is the preference on even terms. Lengths and citations are those on the screen, so that pairs made
+alike, half of those in the queue, tell form from content. Standard errors are clustered by prompt and annotator
+(statsmodels, after Cameron, Gelbach and Miller 2011); where that has no variance left to give, by prompt alone.
 """
 
 import warnings
@@ -41,7 +42,7 @@ def effects(decided: Judgements, first: int) -> list[Effect]:
     votes = len(decided)
     if votes < FEWEST_VOTES:
         return [Effect(EVEN, None, note=f"{votes} decided votes; the model wants {FEWEST_VOTES}")]
-    columns = _columns(decided, first)
+    columns = terms(decided, first)
     varied = {name: column for name, column in columns.items() if name == EVEN or column.std() > 0}
     fitted = _fit((decided.winner == first).astype(float), varied, decided)
     if fitted is None:
@@ -58,7 +59,8 @@ def effects(decided: Judgements, first: int) -> list[Effect]:
     return found
 
 
-def _columns(decided: Judgements, first: int) -> dict[str, NDArray[np.float64]]:
+def terms(decided: Judgements, first: int) -> dict[str, NDArray[np.float64]]:
+    """The model's columns by name, a value for each vote."""
     sign = np.where(decided.left == first, 1.0, -1.0)
     ratio = np.log2((decided.left_length + 1) / (decided.right_length + 1))
     cited = np.sign(decided.left_citations - decided.right_citations)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from arena.agreement import krippendorff
-from arena.judgements import BOTH_BAD, LEFT, TIE, Judgements
+from arena.judgements import BOTH_BAD, LEFT, TIE, Judgements, Repeats
 from arena.standings import Alpha, Annotator
 from standings.intervals import quantile
 
@@ -27,7 +27,8 @@ def alpha(votes: Judgements) -> Alpha | None:
 
 
 def annotators(votes: Judgements, first: int, second: int) -> list[Annotator]:
-    """Whoever voted, most votes first. `votes` may hold other pairs than the named one; only its own tells the rate."""
+    """Whoever voted, most votes first. `votes` may hold other pairs than the named one; only its own tells the rate. A
+    second showing counts where the vote that it repeats does."""
     count = len(votes.annotators)
     decided = votes.outcome < TIE
     pair = votes.of_pair(first, second) & decided
@@ -41,14 +42,16 @@ def annotators(votes: Judgements, first: int, second: int) -> list[Annotator]:
     total, decisions, lefts = by_person(np.ones(len(votes))), by_person(decided), by_person(votes.outcome == LEFT)
     paired, preferred = by_person(pair), by_person(pair & (votes.winner == first))
     compared, agreed, hasty = by_person(others), by_person(same), by_person(votes.hasty)
-    repeated = np.bincount(votes.repeats.annotator, votes.repeats.same, minlength=count)
-    repeats = np.bincount(votes.repeats.annotator, minlength=count)
+    clocked, again = by_person(~np.isnan(votes.seconds)), np.isin(_judged(votes.repeats), _judged(votes))
+    repeats = np.bincount(votes.repeats.annotator[again], minlength=count)
+    repeated = np.bincount(votes.repeats.annotator[again], votes.repeats.same[again], minlength=count)
     return [
         Annotator(
             place=int(person) + 1,
             name=votes.annotators[person],
             votes=int(total[person]),
             decided=int(decisions[person]),
+            paired=int(paired[person]),
             rate=_share(preferred[person], paired[person]),
             left=_share(lefts[person], decisions[person]),
             agreement=_share(agreed[person], compared[person]),
@@ -56,11 +59,17 @@ def annotators(votes: Judgements, first: int, second: int) -> list[Annotator]:
             repeated=int(repeated[person]),
             repeats=int(repeats[person]),
             hasty=int(hasty[person]),
+            clocked=int(clocked[person]),
             seconds=_median(votes.seconds[votes.annotator == person]),
         )
         for person in np.argsort(-total, kind="stable")
         if total[person]
     ]
+
+
+def _judged(of: Judgements | Repeats) -> np.ndarray:
+    """A number for each, the same for the same person on the same comparison."""
+    return (of.annotator.astype(np.int64) << 32) + of.comparison
 
 
 def _categories(votes: Judgements) -> np.ndarray:

@@ -49,7 +49,7 @@ def report(judgements: Judgements, filters: Filters) -> Report:
         annotators=people.annotators(votes, first, second),
         reasons=reasons(votes, first, second),
         latencies=latencies,
-        contended=judgements.contended,
+        contended=len(kept.contended),
         mixed=mixed(votes),
         options=options,
     )
@@ -85,8 +85,8 @@ class Sides:
 def groups(
     judgements: Judgements, filters: Filters, votes: Judgements, first: int, second: int
 ) -> dict[str, Sequence[Split]]:
-    """By class, wording, topic, document and version; and with names hidden or shown, whatever the filter says of
-    it."""
+    """By class, wording, topic, document and version; by form, of votes in the queue, which balances it; and with names
+    hidden or shown, whatever the filter says of it."""
     sides = Sides.of(votes, first)
     found: dict[str, Sequence[Split]] = {}
     for title, names, codes in (
@@ -97,6 +97,8 @@ def groups(
     ):
         found[title] = [sides.split(names[code] or "not stated", codes == code) for code in np.unique(codes)]
     found["version"] = _by_version(votes, sides, first)
+    forms = ("as written", votes.queued & ~votes.plain), ("made alike", votes.queued & votes.plain)
+    found["form"] = [sides.split(form, chosen) for form, chosen in forms if chosen.any()]
     named = []
     for how, title in (("blind", "names hidden"), ("open", "names shown")):
         every = replace(filters, votes=how).kept(judgements)

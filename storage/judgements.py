@@ -2,12 +2,16 @@
 
 Codes instead of texts are made here, in Python: rows come as plain tuples, without SQLAlchemy's conversion of each
 value, which would take most of the time with 100,000 votes. Does not cover: what the votes say (standings/).
+
+Lengths and citations are those that were on the screen. A plain ballot shows no marks, and folds the longer answer
+where the shorter one ends, to a sentence (ui/plain.py): both are as long as the shorter one there. Elsewhere than in
+the queue marks are shown with the names only.
 """
 
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +21,7 @@ import sqlalchemy as sa
 from arena.annotation import Reason
 from arena.judgements import LEFT, OUTCOMES, RIGHT, UNKNOWN, Judgements, Repeats, Timed, Version, coded
 from storage.database import Database
+from storage.marks import Marks
 
 REASONS = tuple(Reason)
 
@@ -37,12 +42,8 @@ SELECT id, question, "left", "right", asked_at, blind FROM comparison
 """
 _ANSWERS = """
 SELECT comparison, contestant, length(text), CAST(identity AS TEXT), first_token, total, contended,
-       failure IS NULL AND reason != 'stopped' AND total IS NOT NULL
+       failure IS NULL AND reason != 'stopped' AND total IS NOT NULL, retrieved
 FROM answer
-"""
-# How many passages an answer was based on: those of which it was shown something.
-_PASSAGES = """
-SELECT comparison, contestant, count(*) FROM passage WHERE CAST(used AS TEXT) != '[]' GROUP BY comparison, contestant
 """
 _PROMPTS = """
 SELECT t.comparison, p.id, p.kind, p.topic, p.document, p.wording
@@ -58,7 +59,7 @@ _ANNOTATORS = """
 SELECT annotator FROM vote_history GROUP BY annotator ORDER BY min(number)
 """
 _REPEATS = """
-SELECT again.annotator, again.choice = before.choice
+SELECT again.annotator, again.comparison, again.choice = before.choice
 FROM ballot again JOIN ballot before ON before.id = again.repeats
 WHERE again.state = 'voted' AND before.state = 'voted'
 """
@@ -70,6 +71,7 @@ class DatabaseJudgements:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._one_reader = threading.Lock()
+        self._marks = Marks()
         self._kept: tuple[tuple[Any, ...], Judgements] | None = None
         self._pairs: tuple[tuple[Any, ...], _Pairs] | None = None
 
@@ -80,7 +82,7 @@ class DatabaseJudgements:
                 state = tuple(connection.exec_driver_sql(_PAIRS).one())
                 if self._pairs is None or self._pairs[0] != state:
                     self._pairs = (state, _Pairs(connection))
-                self._kept = (newest, _read(connection, self._pairs[1], newest[0]))
+                self._kept = (newest, _read(connection, self._pairs[1], self._marks, newest[0]))
             return self._kept[1]
 
 
@@ -96,18 +98,25 @@ class _Pairs:
     def __init__(self, connection: sa.Connection) -> None:
         self.names = _Names()
         self.compared = _Compared(_rows(connection, _COMPARISONS), _rows(connection, _PROMPTS), self.names)
-        answers, passages = _rows(connection, _ANSWERS), _rows(connection, _PASSAGES)
-        self.answers = _Answers(answers, passages, self.compared, self.names)
+        self.answers = _Answers(_rows(connection, _ANSWERS), self.compared, self.names)
 
 
-def _read(connection: sa.Connection, pairs: _Pairs, newest: int) -> Judgements:
+def _read(connection: sa.Connection, pairs: _Pairs, marks: Marks, newest: int) -> Judgements:
     names, places = pairs.names, pairs.compared.places
     annotators: dict[str, int] = {}
     coded([row[0] for row in _rows(connection, _ANNOTATORS)], annotators)
     votes = [row for row in _rows(connection, _VOTES) if row[0] in places]
     place = np.array([places[row[0]] for row in votes], dtype=np.int32)
-    again = _rows(connection, _REPEATS)
-    repeats = Repeats(coded([row[0] for row in again], annotators), np.array([row[1] for row in again], dtype=bool))
+    again = [row for row in _rows(connection, _REPEATS) if row[1] in places]
+    repeats = Repeats(
+        annotator=coded([row[0] for row in again], annotators),
+        comparison=np.array([places[row[1]] for row in again], dtype=np.int32),
+        same=np.array([row[2] for row in again], dtype=bool),
+    )
+
+    def counted(answers: np.ndarray) -> list[int]:
+        return marks.counts(connection, [pairs.answers.keys[answer] for answer in answers])
+
     timed, contended = pairs.answers.timed(np.isin(np.arange(len(places)), place))
     return Judgements(
         newest=newest,
@@ -117,7 +126,7 @@ def _read(connection: sa.Connection, pairs: _Pairs, newest: int) -> Judgements:
         contended=contended,
         repeats=repeats,
         annotator=coded([row[1] for row in votes], annotators),
-        **_voted(votes, place, pairs),
+        **_voted(votes, place, pairs, counted),
         annotators=tuple(annotators),
         contestants=tuple(names.contestants),
         kinds=tuple(names.kinds),
@@ -161,23 +170,21 @@ class _Answers:
     """Columns over answers. `of[comparison, contestant]` is an answer's place, or the last one's where there is none:
     votes are on complete pairs only."""
 
-    def __init__(self, answers: Sequence[Any], passages: Sequence[Any], compared: _Compared, names: _Names) -> None:
+    def __init__(self, answers: Sequence[Any], compared: _Compared, names: _Names) -> None:
         self._compared = compared
+        self.keys = [(row[0], row[1]) for row in answers]
         self.comparison = np.array([compared.places[row[0]] for row in answers], dtype=np.int32)
         self.contestant = coded([row[1] for row in answers], names.contestants)
         self.length = np.array([row[2] for row in answers], dtype=np.int32)
         makes: dict[tuple[str, str], int] = {}
         self.version = coded([(row[1], row[3]) for row in answers], makes)
         self.first_token, self.total = (np.array([row[column] for row in answers], dtype=float) for column in (4, 5))
-        self.contended, self.complete = (np.array([row[column] for row in answers], dtype=bool) for column in (6, 7))
+        self.contended, self.complete, self.retrieved = (
+            np.array([row[column] for row in answers], dtype=bool) for column in (6, 7, 8)
+        )
         shape = len(compared.places), len(names.contestants)
         self.of = np.full(shape, -1, dtype=np.int32)
         self.of[self.comparison, self.contestant] = np.arange(len(answers))
-        self.cited = np.zeros(len(answers), dtype=np.int32)
-        cited = [(self.of[compared.places[row[0]], names.contestants[row[1]]], row[2]) for row in passages]
-        if cited:
-            places, counts = zip(*cited, strict=True)
-            self.cited[list(places)] = counts
         first = np.full(len(makes), np.inf)
         np.minimum.at(first, self.version, compared.asked_at[self.comparison])
         self.versions = tuple(
@@ -185,18 +192,29 @@ class _Answers:
             for (contestant, identity), asked_at in zip(makes, first, strict=True)
         )
 
-    def timed(self, voted: np.ndarray) -> tuple[Timed, int]:
-        """Those that had the machine to themselves, and how many had not. An answer of a blind comparison counts once
+    def timed(self, voted: np.ndarray) -> tuple[Timed, Timed]:
+        """Those that had the machine to themselves, and those that had not. An answer of a blind comparison counts once
         somebody voted on it: until then a page may still hide its times."""
         counted = self.complete & (~self._compared.blind | voted)[self.comparison]
-        alone = counted & ~self.contended
         asked_at = self._compared.asked_at[self.comparison]
         columns = (self.contestant, self.version, asked_at, self.first_token, self.total)
-        return Timed(*(column[alone] for column in columns)), int((counted & self.contended).sum())
+        alone, shared = counted & ~self.contended, counted & self.contended
+        return Timed(*(column[alone] for column in columns)), Timed(*(column[shared] for column in columns))
+
+    def cited(self, shown: np.ndarray, counted: Callable[[np.ndarray], list[int]]) -> np.ndarray:
+        """Marks of each answer, by its place. `counted` tells those of the answers in `shown` that looked something up:
+        whatever was shown without marks need not be looked at."""
+        places = np.unique(shown)
+        places = places[self.retrieved[places]]
+        found = np.zeros(len(self.keys), dtype=np.int32)
+        found[places] = counted(places)
+        return found
 
 
-def _voted(votes: Sequence[Any], place: np.ndarray, pairs: _Pairs) -> dict[str, np.ndarray]:
-    """Columns over votes, in the sides as they were shown."""
+def _voted(
+    votes: Sequence[Any], place: np.ndarray, pairs: _Pairs, counted: Callable[[np.ndarray], list[int]]
+) -> dict[str, np.ndarray]:
+    """Columns over votes, in the sides as they were shown. `counted`: see `_Answers.cited`."""
     compared, answers = pairs.compared, pairs.answers
     blind, swapped, plain, hasty, queued = (
         np.array([row[column] for row in votes], dtype=bool) for column in (3, 7, 8, 9, 10)
@@ -204,23 +222,23 @@ def _voted(votes: Sequence[Any], place: np.ndarray, pairs: _Pairs) -> dict[str, 
     outcome = np.array([OUTCOMES[row[2]] for row in votes], dtype=np.int32)
     turned = np.where(outcome == LEFT, RIGHT, np.where(outcome == RIGHT, LEFT, outcome))
     left, right = compared.left[place], compared.right[place]
-    # Elsewhere than in the queue a blind page shows no citations.
-    hidden = plain | (blind & ~queued)
+    sides = {"left": np.where(swapped, right, left), "right": np.where(swapped, left, right)}
+    shown = {side: answers.of[place, contestant] for side, contestant in sides.items()}
+    shorter = np.minimum(answers.length[shown["left"]], answers.length[shown["right"]])
+    unmarked = plain | (blind & ~queued)
+    cited = answers.cited(np.concatenate([answer[~unmarked] for answer in shown.values()]), counted)
     masks = {"[]": 0}
     columns = {name: column[place] for name, column in compared.about.items()}
-    for side, contestant in (
-        ("left", np.where(swapped, right, left)),
-        ("right", np.where(swapped, left, right)),
-    ):
-        answer = answers.of[place, contestant]
-        columns[side] = contestant
-        columns[f"{side}_length"] = answers.length[answer]
+    for side, answer in shown.items():
+        columns[side] = sides[side]
+        columns[f"{side}_length"] = np.where(plain, shorter, answers.length[answer])
         columns[f"{side}_version"] = answers.version[answer]
-        columns[f"{side}_citations"] = np.where(hidden, 0, answers.cited[answer])
+        columns[f"{side}_citations"] = np.where(unmarked, 0, cited[answer])
     return columns | {
         "comparison": place,
         "outcome": np.where(swapped, turned, outcome).astype(np.int32),
         "blind": blind,
+        "queued": queued,
         "plain": plain,
         "hasty": hasty,
         "reasons": np.array([_mask(row[4], masks) for row in votes], dtype=np.int32),

@@ -22,8 +22,8 @@ STRENGTH = {"rag": 0.45, "fine-tuned": 0.0, "base": -1.2}
 ON_CLASS = {"trained": {"fine-tuned": 0.7}, "documents only": {"rag": 0.8}, "unanswerable": {"rag": 0.2}}
 SECONDS = {"rag": 1.7, "fine-tuned": 0.95, "base": 1.3}
 LENGTHS = {"rag": 190, "fine-tuned": 110, "base": 260}
-SIDE, LENGTH, CITATIONS = 0.12, 0.25, 0.3
-"""Log-odds for standing left, for being twice as long, for showing citations."""
+SIDE, LENGTH, CITATIONS = 0.12, 0.25, 0.4
+"""Log-odds for standing left, and where a pair is not made alike for being twice as long and for showing citations."""
 TOPICS = ("controllers", "people", "sites", "travel")
 GOOD, BAD = (Reason.CORRECT, Reason.GROUNDED, Reason.COMPLETE, Reason.CLEAR), (Reason.WRONG, Reason.MADE_UP)
 
@@ -86,36 +86,45 @@ def _pair(rows: Any, generator: np.random.Generator, number: int, place: int, na
             "versions": {"code": "c0ffee"},
         }
     )
+    sentence = f"Unit {number}-{fact} draws {11 + fact % 40} watts."
     for name in names:
-        total = SECONDS[name] * float(generator.lognormal(0, 0.3))
-        rows["answer"].append(
-            {
-                "comparison": key,
-                "contestant": name,
-                "text": "x" * lengths[name],
-                "queue": 0.1,
-                "retrieval": total * 0.4 if name == "rag" else None,
-                "first_token": total * (0.6 if name == "rag" else 0.3),
-                "total": total,
-                "prompt_tokens": 200,
-                "answer_tokens": 30,
-                "contended": bool(generator.random() < 0.05),
-                "retrieved": name == "rag",
-                "notes": [],
-                "reason": "end",
-                "failure": None,
-                "identity": {"model": "135M", "adapter": name, "index": "2" if name == "rag" else ""},
-            }
-        )
-        for rank in range(3 if name == "rag" else 0):
-            passage = {"document": prompt["document"], "location": "Power", "text": "It draws 11 watts. " * 10}
-            found = {"comparison": key, "contestant": name, "rank": rank, "score": 0.5, "used": ["It draws 11 watts."]}
-            rows["passage"].append(passage | found)
+        _answer(rows, generator, {"comparison": key, "contestant": name}, prompt["document"], sentence, lengths[name])
     task = {"id": f"task-{key}", "prompt": prompt["id"], "left": names[0], "right": names[1], "wanted": 3}
     rows["task"].append(task | {"state": "ready", "comparison": key, "failure": ""})
     liking = generator.normal(0, 0.8)
     better = {name: STRENGTH[name] + ON_CLASS[prompt["kind"]].get(name, 0.0) for name in names}
     return {"key": key, "names": names, "lengths": lengths, "better": better, "liking": liking, "at": asked_at}
+
+
+def _answer(
+    rows: Any, generator: np.random.Generator, of: dict[str, Any], document: str, sentence: str, length: int
+) -> None:
+    """An answer as long as is wanted; of RAG two sentences that stand in its passages, as its reader quotes."""
+    name = of["contestant"]
+    total = SECONDS[name] * float(generator.lognormal(0, 0.3))
+    more = f"It then hum{'m' * (length - len(sentence) - 14)}s."
+    rows["answer"].append(
+        of
+        | {
+            "text": f"{sentence} {more}" if name == "rag" else "x" * length,
+            "queue": 0.1,
+            "retrieval": total * 0.4 if name == "rag" else None,
+            "first_token": total * (0.6 if name == "rag" else 0.3),
+            "total": total,
+            "prompt_tokens": 200,
+            "answer_tokens": 30,
+            "contended": bool(generator.random() < 0.05),
+            "retrieved": name == "rag",
+            "notes": [],
+            "reason": "end",
+            "failure": None,
+            "identity": {"model": "135M", "adapter": name, "index": "2" if name == "rag" else ""},
+        }
+    )
+    for rank in range(3 if name == "rag" else 0):
+        passage = {"document": document, "location": "Power", "rank": rank, "score": 0.5}
+        text = f"{sentence} {more} Ask the service desk for more." if rank == 0 else "It needs no fan. " * 10
+        rows["passage"].append(of | passage | {"text": text, "used": [sentence, more] if rank == 0 else [text[:16]]})
 
 
 def _vote(rows: Any, generator: np.random.Generator, pair: dict[str, Any], person: int, leaning: float) -> None:
@@ -125,8 +134,9 @@ def _vote(rows: Any, generator: np.random.Generator, pair: dict[str, Any], perso
     left, right = names
     lean = pair["liking"] * (1 if left < right else -1) + leaning * (1 if left == "rag" else -1)
     lean += pair["better"][left] - pair["better"][right] + (-SIDE if swapped else SIDE)
-    lean += LENGTH * float(np.log2(pair["lengths"][left] / pair["lengths"][right]))
-    lean += 0 if plain else CITATIONS * ((left == "rag") - (right == "rag"))
+    if not plain:
+        lean += LENGTH * float(np.log2(pair["lengths"][left] / pair["lengths"][right]))
+        lean += CITATIONS * ((left == "rag") - (right == "rag"))
 
     def choose() -> str:
         if generator.random() < 0.25:

@@ -1,15 +1,17 @@
 """What the Annotate page says: progress, a pair, past pairs, the keys. Values to HTML, every text escaped.
 
-Nothing here gets to know which contestant is which, or names one.
+Nothing here names a contestant, or a document.
 """
 
 from arena.annotation import Reason, Showing, SkipReason
+from arena.answer import Answer
 from arena.comparison import Choice
+from arena.marks import marked
 from arena.queue import Progress
 from ui.bench import Bench, chosen, said, shown_texts
-from ui.markdown import escaped, markdown_html
+from ui.markdown import escaped
 from ui.plain import Plain
-from ui.render import when
+from ui.render import citations, cited_html, when
 
 VOTES = {
     Choice.LEFT: "A is better",
@@ -36,6 +38,7 @@ ACTION_KEYS = {
     "k": ("annotate_keep", "keep an opened pair as it is"),
     "?": ("annotate_help_open", "show or hide these keys"),
 }
+NO_TEXT = '<p class="nothing">No text.</p>'
 
 
 def vote_id(choice: Choice) -> str:
@@ -56,20 +59,24 @@ def progress_html(progress: Progress) -> str:
 
 
 def pair_html(bench: Bench) -> str:
-    """The question and both answers, made alike on a plain ballot, else as written; "" while there is no pair. What was
-    chosen on an opened pair is marked for the style sheet."""
+    """The question and both answers, made alike on a plain ballot, else as written and with the numbers of what they
+    cite; "" while there is no pair. What was chosen on an opened pair is marked for the style sheet."""
     showing = bench.on_screen
     if showing is None:
         return ""
-    left, right = shown_texts(showing)
-    plain = showing.ballot.plain
+    shown = shown_texts(showing)
+    if showing.ballot.plain:
+        bodies = [_alike_html(plain) for plain in shown]
+    else:
+        bodies = [_written_html(answer) for answer in _answers(showing)]
+    panes = "".join(map(_pane_html, "AB", bodies))
     opened = f' data-opened="{vote_id(choice) if (choice := chosen(showing)) else ""}"' if bench.opened else ""
     return (
         f'<p class="question" dir="auto">{escaped(showing.comparison.question)}</p>'
-        f'<div class="pair"{opened}>{_answer_html("A", left, plain)}{_answer_html("B", right, plain)}</div>'
+        f'<div class="pair"{opened}>{panes}</div>'
         + (
             '<p><button type="button" id="annotate_rest">An answer goes on: show all of it</button></p>'
-            * _folded(left, right)
+            * _folded(*shown)
         )
     )
 
@@ -78,14 +85,29 @@ def _folded(left: Plain, right: Plain) -> bool:
     return bool(left.rest or right.rest)
 
 
-def _answer_html(letter: str, shown: Plain, plain: bool) -> str:
-    body = f"<p>{escaped(shown.text)}</p>" if plain else _under_a_heading(markdown_html(shown.text))
-    if not shown.text:
-        body = '<p class="nothing">No text.</p>'
+def _answers(showing: Showing) -> tuple[Answer, Answer]:
+    """As they stand on the page."""
+    compared = showing.comparison
+    left, right = compared.answers[compared.left], compared.answers[compared.right]
+    return (right, left) if showing.ballot.swapped else (left, right)
+
+
+def _alike_html(shown: Plain) -> str:
     rest = f'<p class="rest">{escaped(shown.rest)}</p>' if shown.rest else ""
+    return (f"<p>{escaped(shown.text)}</p>" if shown.text else NO_TEXT) + rest
+
+
+def _written_html(answer: Answer) -> str:
+    """With a number behind each sentence that has a source, and nothing else of what was looked up: what is true is for
+    the reader to judge. The results count these marks (storage/marks.py)."""
+    marks = marked(answer.text, citations(answer))
+    return _under_a_heading(cited_html(answer.text, marks)) if answer.text else NO_TEXT
+
+
+def _pane_html(letter: str, body: str) -> str:
     return (
         f'<div class="pane"><h2><span class="letter">{letter}</span> Answer {letter}</h2>'
-        f'<div class="text" dir="auto">{body}{rest}</div></div>'
+        f'<div class="text" dir="auto">{body}</div></div>'
     )
 
 
@@ -156,9 +178,10 @@ def help_html() -> str:
         '<form method="dialog"><button>Close</button></form><h2 id="annotate_help_title">Keys</h2>'
         f"<h3>Vote, and on to the next pair</h3><ul>{votes}</ul>"
         f"<h3>Why (before you vote, as many as fit)</h3><ul>{reasons}</ul><h3>Else</h3><ul>{actions}</ul>"
-        "<h3>What else is measured</h3><p>Every second pair is shown without formatting and citation marks. Now and "
-        "then a pair comes twice, its sides swapped, to see how steady judgements are. A choice that was quicker than "
-        "reading is marked as that, and counts.</p></dialog>"
+        "<h3>What else is measured</h3><p>A small number behind a sentence says that the documents have it. Every "
+        "second pair is shown without formatting and such numbers. Now and then a pair comes twice, its sides swapped, "
+        "to see how steady judgements are. A choice that was quicker than reading is marked as that, and "
+        "counts.</p></dialog>"
     )
 
 

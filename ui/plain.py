@@ -4,7 +4,8 @@ Half of the annotators' ballots are shown like this and half as they were writte
 measured against content: Markdown becomes one running paragraph (items, headings and cells its sentences), marks like
 [1] go, links keep their text only. No word is withheld: of the longer answer, what comes after the sentence that ends
 nearest to the shorter one's length is folded away, and one button under both unfolds it without saying whose it is.
-What is compared at first sight is therefore equal in length, to a sentence; who wants all of it reads all of it.
+What is compared at first sight is therefore equal in length, to a sentence, and the results take it as that; who wants
+all of it reads all of it.
 """
 
 import re

@@ -3,7 +3,7 @@
 from arena.standings import Ranking, Rate, Report
 from ui.markdown import escaped
 from ui.results_plots import Row, durations, shares, stacked
-from ui.results_tables import latency_table, p_value, person_html, rates_table, splits_table
+from ui.results_tables import latency_table, p_value, person_html, rates_table, reasons_table, splits_table
 from ui.results_words import Namer, by_contestant, counted, rests_on, speed, verdict, warning
 
 TITLES = {
@@ -12,6 +12,7 @@ TITLES = {
     "topic": "By topic",
     "document": "By document",
     "version": "By version",
+    "form": "As written or made alike",
     "names": "With names hidden or shown",
 }
 FEW = 12
@@ -156,9 +157,8 @@ def speed_html(report: Report, name: Namer) -> str:
     return (
         "<section><h2>Speed</h2><p>Seconds from the contestant’s turn to the end of its answer: the mark is the "
         "median, the box the middle half, the line the middle 90 %, the dot the median first token. Only answers "
-        f"that had the machine to themselves.{left_out}</p>{durations(report.latencies, name)}"
-        + latency_table(report.latencies, name)
-        + "</section>"
+        "that had the machine to themselves; of the filters only days and versions apply."
+        f"{left_out}</p>{durations(report.latencies, name)}" + latency_table(report.latencies, name) + "</section>"
     )
 
 
@@ -167,7 +167,7 @@ def effects_html(report: Report, name: Namer) -> str:
     first = name(report.first)
     rows = []
     for each in report.effects:
-        votes = f"p {p_value(each.p)}, {counted(each.rate.votes, 'vote')}" if each.rate and each.p is not None else ""
+        votes = f"p {p_value(each.p)}, {counted(each.rate.votes, 'vote')}" if each.rate else ""
         label = f"{first}, on even terms" if each.name == "On even terms" else each.name
         rows.append(Row(label, each.rate, votes, each.note))
     if not any(row.rate for row in rows):
@@ -176,7 +176,8 @@ def effects_html(report: Report, name: Namer) -> str:
     return (
         "<section><h2>What else moves votes</h2><p>How often an answer is preferred that differs from the other in "
         "this alone (logistic model, errors clustered by prompt and person). At 50 % it makes no difference. The "
-        f"first line is the preference for {escaped(first)} with side, length and citations evened out.</p>"
+        f"first line is the preference for {escaped(first)} with side, length and citations evened out. Length and "
+        "citations are those on the screen: pairs made alike are equally long and show no citations.</p>"
         + shares("Preference when only one thing differs", rows, ("never preferred", "always preferred"))
         + rates_table(rows)
         + "</section>"
@@ -185,23 +186,17 @@ def effects_html(report: Report, name: Namer) -> str:
 
 def reasons_html(report: Report, name: Namer) -> str:
     """What people gave as a reason."""
-    if not report.reasons:
+    if report.total is None or not report.reasons:
         return ""
-    columns = {reason: None for given in report.reasons.values() for reason in given}
-    head = "".join(f'<th scope="col" class="number">{escaped(reason)}</th>' for reason in columns)
-    body = "".join(
-        f'<tr><th scope="row">{escaped(name(chosen) if chosen in (report.first, report.second) else chosen)}</th>'
-        + "".join(
-            f'<td class="number" data-label="{escaped(reason)}">{given.get(reason, 0):,}</td>' for reason in columns
-        )
-        + "</tr>"
-        for chosen, given in report.reasons.items()
-    )
-    total = sum(sum(given.values()) for given in report.reasons.values())
+    first, second, total = name(report.first), name(report.second), report.total
+    rows = {report.first: (first, total.wins), report.second: (second, total.losses)}
+    rows |= {"tie": ("tie", total.ties), "both bad": ("both bad", total.both_bad)}
+    reasons = sum(sum(given.values()) for given in report.reasons.values())
     return (
-        f"<section><h2>Reasons given</h2><p>{counted(total, 'reason')}, by what was chosen; a vote may give several, "
-        f'or none.</p><table class="listed"><thead><tr><th scope="col">Chosen</th>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></section>"
+        f"<section><h2>Reasons given</h2><p>{counted(reasons, 'reason')} in {counted(total.votes, 'vote')}, by what "
+        "was chosen; a vote may give several, or none.</p>"
+        + reasons_table([(*rows[chosen], given) for chosen, given in report.reasons.items()])
+        + "</section>"
     )
 
 
@@ -226,8 +221,8 @@ def people_html(report: Report, name: Namer, names_shown: bool) -> str:
         f"<section><h2>The annotators</h2><p>{said}</p><details><summary>Each annotator’s consistency</summary>"
         f'<table class="listed"><thead><tr><th scope="col">Who</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
         "<p>“Left side”: decided votes for what stood left. “Agrees”: with others’ votes on the same pair. “Repeats "
-        "same”: pairs shown a second time, sides swapped, that got the same choice. “Seconds”: the median from "
-        "showing to choosing.</p></details></section>"
+        "same”: of these pairs those shown a second time, sides swapped, that got the same choice. “Seconds”: the "
+        "median from showing to choosing.</p></details></section>"
     )
 
 

@@ -1,11 +1,12 @@
-"""The tables behind the plots of the Results page. Pure functions, every text escaped."""
+"""The tables behind the plots of the Results page: each row has its votes or answers. Pure functions, every text
+escaped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from arena.standings import Annotator, Latency, Split
 from ui.markdown import escaped
 from ui.results_plots import Row
-from ui.results_words import Namer, interval, percent
+from ui.results_words import Namer, counted, interval, percent
 
 NONE = "–"
 
@@ -15,12 +16,12 @@ def person_html(each: Annotator, first: str, names_shown: bool) -> str:
     who = each.name if names_shown else f"annotator {each.place}"
     cells = (
         ("Votes", f"{each.votes:,}"),
-        (first, _share(each.rate)),
-        ("Left side", f"{_share(each.left)} of {each.decided:,}"),
-        ("Agrees", f"{_share(each.agreement)} of {each.compared:,}" if each.compared else NONE),
-        ("Repeats same", f"{each.repeated} of {each.repeats}" if each.repeats else NONE),
-        ("Hasty", f"{each.hasty:,}"),
-        ("Seconds", f"{each.seconds:.0f}" if each.seconds is not None else NONE),
+        (first, _share_of(each.rate, each.paired)),
+        ("Left side", _share_of(each.left, each.decided)),
+        ("Agrees", _share_of(each.agreement, each.compared)),
+        ("Repeats same", f"{each.repeated:,} of {each.repeats:,}" if each.repeats else NONE),
+        ("Hasty", f"{each.hasty:,} of {each.votes:,}"),
+        ("Seconds", f"{each.seconds:.0f} ({counted(each.clocked, 'vote')})" if each.seconds is not None else NONE),
     )
     body = "".join(f'<td class="number" data-label="{escaped(label)}">{text}</td>' for label, text in cells)
     return f'<tr><th scope="row">{escaped(who)}</th>{body}</tr>'
@@ -33,7 +34,7 @@ def rates_table(rows: Sequence[Row]) -> str:
         + (
             f'<td class="number" data-label="share">{percent(row.rate.share)}</td>'
             f'<td class="number" data-label="95 % interval">{interval(row.rate)}</td>'
-            f'<td class="number">{escaped(row.votes)}</td>'
+            f'<td class="number" data-label="rests on">{escaped(row.votes)}</td>'
             if row.rate
             else f'<td colspan="3">{escaped(row.missing)}</td>'
         )
@@ -50,6 +51,7 @@ def splits_table(splits: Sequence[Split], first: str, second: str) -> str:
         + "".join(
             f'<td class="number" data-label="{escaped(label)}">{text}</td>'
             for label, text in (
+                ("votes", f"{split.votes:,}"),
                 (first, f"{split.wins:,}"),
                 (second, f"{split.losses:,}"),
                 ("ties", f"{split.ties:,}"),
@@ -62,9 +64,8 @@ def splits_table(splits: Sequence[Split], first: str, second: str) -> str:
         + "</tr>"
         for split in splits
     )
-    return _table(
-        ("", first, second, "Ties", "Both bad", f"{first} of decided", "95 % interval", "As if independent"), body
-    )
+    head = ("", "Votes", first, second, "Ties", "Both bad", f"{first} of decided", "95 % interval", "As if independent")
+    return _table(head, body)
 
 
 def latency_table(found: Sequence[Latency], name: Namer) -> str:
@@ -88,6 +89,23 @@ def latency_table(found: Sequence[Latency], name: Namer) -> str:
     return _table(head, body)
 
 
+def reasons_table(rows: Sequence[tuple[str, int, Mapping[str, int]]]) -> str:
+    """How often each reason was given, by what was chosen: (that, the votes for it, times by reason). Not folded."""
+    columns = {reason: None for _, _, given in rows for reason in given}
+    head = "".join(f'<th scope="col" class="number">{escaped(title)}</th>' for title in ("Votes", *columns))
+    body = "".join(
+        f'<tr><th scope="row">{escaped(chosen)}</th><td class="number" data-label="votes">{votes:,}</td>'
+        + "".join(
+            f'<td class="number" data-label="{escaped(reason)}">{given.get(reason, 0):,}</td>' for reason in columns
+        )
+        + "</tr>"
+        for chosen, votes, given in rows
+    )
+    return (
+        f'<table class="listed"><thead><tr><th scope="col">Chosen</th>{head}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
 def _table(head: Sequence[str], body: str) -> str:
     titles = "".join(
         f'<th scope="col" class="number">{escaped(title)}</th>' if title else '<td class="corner"></td>'
@@ -99,8 +117,8 @@ def _table(head: Sequence[str], body: str) -> str:
     )
 
 
-def _share(share: float | None) -> str:
-    return NONE if share is None else percent(share)
+def _share_of(share: float | None, number: int) -> str:
+    return NONE if share is None else f"{percent(share)} of {number:,}"
 
 
 def p_value(p: float | None) -> str:

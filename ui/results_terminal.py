@@ -15,6 +15,7 @@ from arena.judgements import Filters
 from arena.standings import Report, Split, Standings
 from ui.results_words import (
     VOTES,
+    Namer,
     by_contestant,
     counted,
     interval,
@@ -53,6 +54,36 @@ def _print(report: Report, console: Console) -> None:
         console.print(mixed, style="yellow", markup=False)
     if report.total is None or not report.total.votes:
         return
+    _print_splits(report, name, console)
+    if report.ranking.strengths:
+        strengths = [
+            (name(each.contestant), percent(each.chance), f"{each.low:.0%}–{each.high:.0%}", f"{each.votes:,}")
+            for each in report.ranking.strengths
+        ]
+        head = ("", "Preferred to an average other", "95 %", "Votes")
+        _table(console, "All contestants (Bradley-Terry)", head, strengths)
+    if report.latencies:
+        _print_latencies(report, name, console)
+    effects = [
+        (each.name, percent(each.rate.share), interval(each.rate), f"{each.rate.votes:,}")
+        for each in report.effects
+        if each.rate
+    ]
+    if effects:
+        _table(console, "Preferred when only this differs", ("", "Share", "95 %", "Votes"), effects)
+    if report.alpha:
+        alpha = report.alpha
+        console.print(
+            f"Krippendorff's alpha {alpha.alpha:.2f} (95 % interval {alpha.low:.2f} to {alpha.high:.2f}), "
+            f"{counted(alpha.votes, 'vote')} on {counted(alpha.pairs, 'pair')}.",
+            highlight=False,
+        )
+
+
+def _print_splits(report: Report, name: Namer, console: Console) -> None:
+    """The pair's votes, all of them and by group; each row is counts."""
+    if report.total is None:
+        return
     first, second = name(report.first), name(report.second)
     rows = [_split_row("all", report.total)]
     rows += [
@@ -61,45 +92,22 @@ def _print(report: Report, console: Console) -> None:
         for split in splits
         if len(splits) > 1
     ]
-    _table(
-        console,
-        f"{first} against {second}",
-        ("Votes", first, second, "Ties", "Both bad", f"{first} of decided", "95 %"),
-        rows,
-    )
-    if report.ranking.strengths:
-        strengths = [
-            (name(each.contestant), percent(each.chance), f"{each.low:.0%}–{each.high:.0%}", f"{each.votes:,}")
-            for each in report.ranking.strengths
-        ]
-        _table(
-            console,
-            "All contestants (Bradley-Terry)",
-            ("", "Preferred to an average other", "95 %", "Votes"),
-            strengths,
+    head = ("Votes", first, second, "Ties", "Both bad", f"{first} of decided", "95 %")
+    _table(console, f"{first} against {second}", head, rows)
+
+
+def _print_latencies(report: Report, name: Namer, console: Console) -> None:
+    times = [
+        (
+            name(each.contestant),
+            f"{each.first_token[2]:.2f} s" if each.first_token else NONE,
+            f"{each.total[2]:.2f} s" if each.total else NONE,
+            f"{each.total[4]:.2f} s" if each.total else NONE,
+            f"{each.answers:,}",
         )
-    if report.latencies:
-        times = [
-            (
-                name(each.contestant),
-                f"{each.first_token[2]:.2f} s" if each.first_token else NONE,
-                f"{each.total[2]:.2f} s" if each.total else NONE,
-                f"{each.total[4]:.2f} s" if each.total else NONE,
-                f"{each.answers:,}",
-            )
-            for each in report.latencies
-        ]
-        _table(console, "Uncontended answers", ("", "First token, median", "Total, median", "95 %", "Answers"), times)
-    effects = [(each.name, percent(each.rate.share), interval(each.rate)) for each in report.effects if each.rate]
-    if effects:
-        _table(console, "Preferred when only this differs", ("", "Share", "95 %"), effects)
-    if report.alpha:
-        alpha = report.alpha
-        console.print(
-            f"Krippendorff's alpha {alpha.alpha:.2f} (95 % interval {alpha.low:.2f} to {alpha.high:.2f}), "
-            f"{counted(alpha.votes, 'vote')} on {counted(alpha.pairs, 'pair')}.",
-            highlight=False,
-        )
+        for each in report.latencies
+    ]
+    _table(console, "Uncontended answers", ("", "First token, median", "Total, median", "95 %", "Answers"), times)
 
 
 def _split_row(label: str, split: Split) -> tuple[str, ...]:

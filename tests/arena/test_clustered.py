@@ -2,8 +2,27 @@
 
 import numpy as np
 import pytest
+from statsmodels.regression.linear_model import OLS
+from statsmodels.stats.sandwich_covariance import cov_cluster, cov_cluster_2groups
 
 from arena import clustered
+
+
+def test_the_parts_are_those_of_statsmodels_for_a_mean() -> None:
+    # Both multiply each part by G / (G - 1); (n - 1) / (n - k) is 1, as a mean is one coefficient. statsmodels' two-way
+    # errors are tested against Petersen's published ones.
+    values = np.array([1, 1, 1, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 1], dtype=float)
+    prompts, people = np.append(np.repeat(np.arange(6), 3), [0, 5]), np.append(np.tile(np.arange(3), 6), [0, 0])
+    cells = prompts * 3 + people
+    fitted = OLS(values, np.ones(20)).fit()
+    both, by_prompt, by_person = cov_cluster_2groups(fitted, prompts, people)
+    scores = ((values - values.mean()) / 20)[:, None]
+    parts = [clustered._outer(scores, codes)[0] for codes in (prompts, people, cells)]
+    assert [float(part[0, 0]) for part in parts[:2]] == pytest.approx([float(by_prompt[0, 0]), float(by_person[0, 0])])
+    assert parts[0] + parts[1] - parts[2] == pytest.approx(both)
+    # What is used adds some of the votes' own variance, as few people's spread is hardly to be seen: here 0.4 of it.
+    used = clustered.meat(scores, prompts, people)
+    assert used.prompts + used.annotators == pytest.approx(both + clustered.DOUBT * cov_cluster(fitted, cells))
 
 
 def test_votes_that_share_nothing_are_as_sure_as_independent_ones() -> None:

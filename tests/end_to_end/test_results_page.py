@@ -34,6 +34,7 @@ def test_a_view_is_filtered_linked_opened_elsewhere_and_left(results_server: str
     expect(headline.locator(".verdict")).to_contain_text("RAG is preferred in")
     expect(headline).to_contain_text("Only votes cast with the names hidden count")
     expect(page.locator("#results_figures")).to_contain_text("All contestants")
+    expect(page.locator("#results_figures")).to_contain_text("As written or made alike")
     expect(page).to_have_url(re.compile(r"\?results=blind$"))
     page.get_by_role("button", name="Filters").click()
     choose(page, "Votes cast with", "all votes")

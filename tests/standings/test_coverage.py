@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 
 from standings.bootstrap import bootstrap
-from tests.benchmarks.coverage import USUAL, Design, alarms, coverage, middle, strengths_coverage, study
+from tests.benchmarks.coverage import (
+    TERMS,
+    USUAL,
+    Design,
+    alarms,
+    alpha_coverage,
+    coverage,
+    effects_coverage,
+    effects_limit,
+    middle,
+    strengths_coverage,
+    study,
+)
 
 STUDIES = 400
 
@@ -19,6 +31,21 @@ def test_the_headlines_interval_holds_the_truth_in_19_of_20_studies(rate: float)
 
 def test_strengths_hold_the_truth_too() -> None:
     assert 0.92 <= strengths_coverage(STUDIES, seed=3) <= 0.985
+
+
+def test_effects_hold_the_truth_too() -> None:
+    held = effects_coverage(100, seed=3)
+    assert len(held) == 4
+    assert min(held.values()) >= 0.86  # 95 % and what 100 studies may be off
+
+
+def test_with_ever_more_votes_tastes_pull_effects_towards_nothing() -> None:
+    limit = effects_limit(np.random.default_rng(3))
+    assert (limit > 0.7 * TERMS).all() and (limit < TERMS).all()
+
+
+def test_alpha_holds_the_truth_too() -> None:
+    assert alpha_coverage(USUAL, 200, seed=3) >= 0.88
 
 
 def test_looking_again_and_again_fools_the_interval_but_not_the_rule() -> None:

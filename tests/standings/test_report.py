@@ -80,6 +80,19 @@ def test_only_votes_with_hidden_names_count_unless_asked_and_both_are_compared()
     assert [split.votes for split in report(votes, ALL).groups["names"]] == [30, 10]
 
 
+def test_pairs_as_written_and_made_alike_stand_beside_each_other() -> None:
+    generator = np.random.default_rng(12)
+    count = 4000
+    queued, plain = np.arange(count) % 4 > 0, generator.random(count) < 0.5
+    said = np.where(generator.random(count) < np.where(plain, 0.5, 0.7), RIGHT, LEFT)
+    votes = judgements(said, queued=queued, plain=plain & queued, annotator=np.arange(count) % 25)
+    written, alike = report(votes, replace(ALL, pair=("rag", "fine-tuned"))).groups["form"]
+    assert (written.name, alike.name) == ("as written", "made alike")
+    assert written.votes + alike.votes == 3000 and alike.votes == np.count_nonzero(plain & queued)
+    assert written.rate is not None and alike.rate is not None and written.rate.low > alike.rate.high
+    assert written.rate.share == pytest.approx(0.7, abs=0.05) and alike.rate.share == pytest.approx(0.5, abs=0.05)
+
+
 def test_swapped_sides_are_unswapped_for_whom_they_are_about() -> None:
     votes = judgements([LEFT, LEFT], left=[0, 1], right=[1, 0])
     found = report(votes, replace(ALL, pair=("fine-tuned", "rag")))
@@ -104,6 +117,19 @@ def test_filters_leave_out_what_they_name() -> None:
     assert report(votes, replace(ALL, kind="trained")).headline.votes == 4
     assert report(votes, replace(ALL, hasty=False)).headline.votes == 9
     assert report(votes, replace(ALL, kind="unheard of")).headline.state == "no votes"
+
+
+def test_second_showings_and_contended_answers_are_those_of_the_view() -> None:
+    votes = judgements(outcomes(20, 20), comparison=np.arange(40) // 2, annotator=np.arange(40) % 2, kind=[1, 2] * 20)
+    again = Repeats(np.array([0, 1, 1], np.int32), np.array([0, 0, 3], np.int32), np.array([True, True, False]))
+    votes = replace(votes, repeats=again, contended=timed({0: [1.0], 1: [1.0, 2.0]}))
+    both, one = (report(votes, replace(ALL, kind=kind)) for kind in ("", "documents only"))
+    assert {each.name: each.repeats for each in both.annotators} == {"person1": 1, "person2": 2}
+    assert {each.name: (each.repeated, each.repeats) for each in one.annotators} == {"person2": (1, 2)}
+    assert both.contended == 3
+    tomorrow = (DAY + timedelta(days=1)).date().isoformat()
+    assert report(votes, replace(ALL, since=tomorrow)).contended == 0
+    assert report(votes, replace(ALL, versions=("rag-2",))).contended == 1
 
 
 def test_several_versions_are_named_and_one_can_be_chosen() -> None:
@@ -172,11 +198,13 @@ def test_annotators_agree_with_each_other_and_with_themselves() -> None:
     said = [LEFT, LEFT, RIGHT, RIGHT, LEFT, RIGHT]
     pair = [0, 0, 1, 1, 2, 2]
     votes = judgements(said, comparison=pair, prompt=pair, annotator=[0, 1] * 3, hasty=[True] + [False] * 5)
-    votes = replace(votes, repeats=Repeats(np.array([0, 0, 1], np.int32), np.array([True, False, True])))
+    again = Repeats(np.array([0, 0, 1], np.int32), np.array([0, 1, 0], np.int32), np.array([True, False, True]))
+    votes = replace(votes, repeats=again)
     first, second = report(votes, ALL).annotators
     assert (first.name, first.agreement, first.compared) == ("person1", pytest.approx(2 / 3), 3)
     assert (first.repeated, first.repeats, second.repeated, second.repeats) == (1, 2, 1, 1)
     assert (first.hasty, second.hasty, first.left) == (1, 0, pytest.approx(2 / 3))
+    assert (first.rate, first.paired, first.seconds, first.clocked) == (pytest.approx(2 / 3), 3, 20.0, 3)
     found = report(votes, ALL).alpha
     assert found is not None and (found.pairs, found.votes) == (3, 6)
     # Coincidences: 4 of 6 agree; of 15 pairs of the six values 9 differ.

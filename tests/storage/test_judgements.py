@@ -71,9 +71,9 @@ def test_a_vote_brings_what_is_known_of_its_pair(history: DatabaseHistory, sourc
     assert len(found) == 1
     assert found.contestants[found.left[0]] == "fine-tuned" and found.contestants[found.winner[0]] == "rag"
     assert (found.left_length[0], found.right_length[0]) == (4, 10)
-    assert (found.left_citations[0], found.right_citations[0]) == (0, 2)
+    assert (found.left_citations[0], found.right_citations[0]) == (0, 1)
     assert {name for bit, name in enumerate(found.reason_names) if found.reasons[0] >> bit & 1} == {"correct", "clear"}
-    assert not found.blind[0] and np.isnan(found.seconds[0])
+    assert not found.blind[0] and not found.queued[0] and np.isnan(found.seconds[0])
     assert found.versions[found.left_version[0]].contestant == "fine-tuned"
     assert found.versions[found.left_version[0]].first == NOON
 
@@ -85,8 +85,8 @@ def test_a_swapped_ballot_turns_sides_and_choice(history: DatabaseHistory, sourc
     found = source.judgements()
     assert found.outcome.tolist() == [RIGHT] and found.contestants[found.left[0]] == "rag"
     assert found.contestants[found.winner[0]] == "fine-tuned"
-    assert (found.left_length[0], found.left_citations[0]) == (10, 2)
-    assert (found.hasty[0], found.seconds[0]) == (True, 9.0)
+    assert (found.left_length[0], found.left_citations[0]) == (10, 1)
+    assert (found.queued[0], found.hasty[0], found.seconds[0]) == (True, True, 9.0)
 
 
 def test_the_queues_prompt_says_what_a_question_is_about(history: DatabaseHistory, source: DatabaseJudgements) -> None:
@@ -102,21 +102,52 @@ def test_a_repeat_that_is_judged_anew_counts_anew(history: DatabaseHistory, sour
     comparison = saved(history)
     history.cast(vote_on(comparison, ballot=ballot(history, comparison)))
     again = ballot(history, comparison, id="b2", repeats="b1", choice="right")
-    assert source.judgements().repeats.same.tolist() == [False]
+    found = source.judgements()
+    assert found.repeats.same.tolist() == [False] and found.repeats.comparison.tolist() == found.comparison.tolist()
     with history.engine.begin() as connection:
         changed = sa.update(tables.ballot).where(tables.ballot.c.id == again)
         connection.execute(changed.values(choice="left"))
     assert source.judgements().repeats.same.tolist() == [True]
 
 
-@pytest.mark.parametrize(("blind", "plain"), [(True, None), (True, True)])
-def test_citations_that_were_not_shown_do_not_count(
-    history: DatabaseHistory, source: DatabaseJudgements, blind: bool, plain: bool | None
+@pytest.mark.parametrize(
+    ("blind", "plain", "marks"), [(True, None, 0), (True, True, 0), (True, False, 1), (False, None, 1)]
+)
+def test_citations_count_where_their_marks_were_shown(
+    history: DatabaseHistory, source: DatabaseJudgements, blind: bool, plain: bool | None, marks: int
 ) -> None:
     comparison = saved(history)
     shown = "" if plain is None else ballot(history, comparison, plain=plain)
     history.cast(vote_on(comparison, blind=blind, ballot=shown))
-    assert source.judgements().right_citations.tolist() == [0]
+    found = source.judgements()
+    assert (found.left_citations.tolist(), found.right_citations.tolist()) == ([0], [marks])
+
+
+def test_marks_are_those_of_the_answer_whatever_was_found_besides(
+    history: DatabaseHistory, source: DatabaseJudgements
+) -> None:
+    passage = Passage("guide.pdf", "", "The warranty lasts two years. Parts are free.", 0.5)
+    read = replace(passage, used=("The warranty lasts two years.",))
+    for text in ("The warranty lasts two years. It flies high.", "The documents do not say."):
+        for passages in ((passage, read), (passage,), ()):
+            answers = {"fine-tuned": answered("fine-tuned"), "rag": answered("rag", text, passages=passages)}
+            history.cast(vote_on(saved(history, answers=answers), blind=False))
+    history.cast(vote_on(saved(history), blind=False))
+    assert source.judgements().right_citations.tolist() == [1, 0, 0, 0, 0, 0, 1]
+    history.cast(vote_on(saved(history), annotator="Ben", blind=False))
+    assert source.judgements().right_citations.tolist() == [1, 0, 0, 0, 0, 0, 1, 1]
+
+
+def test_where_a_pair_is_made_alike_both_are_as_long_as_the_shorter_one(
+    history: DatabaseHistory, source: DatabaseJudgements
+) -> None:
+    comparison = saved(history)
+    for annotator, plain in (("Ann", True), ("Ben", False)):
+        shown = ballot(history, comparison, id=annotator, annotator=annotator, plain=plain)
+        history.cast(vote_on(comparison, annotator=annotator, ballot=shown))
+    found = source.judgements()
+    lengths = zip(found.plain.tolist(), found.left_length.tolist(), found.right_length.tolist(), strict=True)
+    assert sorted(lengths) == [(False, 4, 10), (True, 4, 4)]
 
 
 def test_a_changed_vote_counts_once_as_it_stands_now(history: DatabaseHistory, source: DatabaseJudgements) -> None:
@@ -167,7 +198,7 @@ def test_contended_failed_and_stopped_answers_have_no_times(
         saved(history, left="rag", right="base", answers=answers)
     found = source.judgements()
     assert [found.contestants[code] for code in found.timed.contestant] == ["base"] * 3
-    assert found.contended == 1
+    assert len(found.contended) == 1 and found.contestants[found.contended.contestant[0]] == "rag"
 
 
 def test_versions_tell_whatever_order_their_parts_were_stored_in(

@@ -1,9 +1,14 @@
-"""Plain ballots: form is gone, words are not."""
+"""Plain ballots: form is gone, words are not; the others show what an answer cites by numbers alone."""
 
 import re
 
 import pytest
 
+from arena.annotation import Ballot, Showing
+from arena.events import Passage
+from tests.storage.examples import NOON, answered, pair
+from ui.annotate_screen import pair_html
+from ui.bench import Bench
 from ui.plain import Plain, flattened, plain_pair
 
 
@@ -56,3 +61,32 @@ def test_one_long_sentence_is_shown_whole() -> None:
 
 def test_against_no_answer_the_first_sentence_still_stands() -> None:
     assert plain_pair("", LONG)[1].text.startswith("It draws 11 watts")
+
+
+FOUND = Passage("secret.pdf", "page 9", f"It hums. {SHORT}", 0.9, (SHORT,))
+
+
+def ballot_html(plain: bool, swapped: bool = False) -> tuple[str, str]:
+    """What stands on either side. RAG, on the right where sides are not swapped, looked something up."""
+    answers = {
+        "fine-tuned": answered("fine-tuned", SHORT),
+        "rag": answered("rag", f"**Yes.** {SHORT} It flies high.", passages=(FOUND,)),
+    }
+    bench = Bench()
+    bench.current = Showing(Ballot("t", "c", "Ann", swapped, plain, NOON), pair(answers=answers))
+    left, right = pair_html(bench).split("Answer B")
+    return left, right
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_as_written_an_answer_shows_the_numbers_of_what_it_cites_and_nothing_else_of_it(swapped: bool) -> None:
+    sides = ballot_html(plain=False, swapped=swapped)
+    remembered, found = reversed(sides) if swapped else sides
+    assert '<sup class="cite" aria-label="source 1">1</sup> It flies high.' in found and "<strong>" in found
+    assert "cite" not in remembered
+    told = ("secret", "page 9", "hums", "not found", "rag", "RAG")
+    assert not [word for word in told if word in "".join(sides)]
+
+
+def test_made_alike_an_answer_shows_no_numbers() -> None:
+    assert not any("<sup" in side or "<strong>" in side for side in ballot_html(plain=True))

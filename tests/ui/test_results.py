@@ -1,19 +1,22 @@
 """The Results page without a browser: its sentences, its links, who sees what, and texts that cannot do harm."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.table import Table
 
 from arena.errors import NotAllowed, StorageError
-from arena.judgements import LEFT, RIGHT, TIE, Filters
+from arena.judgements import LEFT, RIGHT, TIE, Filters, Repeats
 from arena.people import Role
 from arena.standings import Headline, Rate, Report, Speed
 from standings.report import report
 from tests.standings.examples import judgements, timed
 from ui.results import COUNT, ResultsPage, chosen_filters
-from ui.results_html import figures_html, headline_html
+from ui.results_html import TITLES, figures_html, headline_html
+from ui.results_terminal import _print
 from ui.results_words import filters_from, interval, link, percent, rests_on, sentence, verdict
 from ui.settings import Settings
 
@@ -56,6 +59,47 @@ class Rights:
 def some_votes(**columns: Any) -> Any:
     said = np.random.default_rng(0).permutation([LEFT] * 40 + [RIGHT] * 110 + [TIE] * 30)
     return judgements(said, annotator=np.arange(180) % 6, **columns)
+
+
+def every_kind_of_vote() -> Any:
+    """Votes on three contestants that differ in whatever a report tells apart."""
+    generator = np.random.default_rng(1)
+
+    def codes(number: int) -> np.ndarray:
+        return generator.integers(number, size=900)
+
+    left, right = np.array([(0, 1), (1, 0), (0, 2), (2, 1)])[codes(4)].T
+    texts = dict.fromkeys(("kinds", "topics", "documents", "wordings"), ("", "a", "b"))
+    about = {name: codes(3) for name in ("kind", "topic", "document", "wording", "left_citations", "right_citations")}
+    votes = judgements(
+        codes(4),
+        **texts,
+        **about,
+        left=left,
+        right=right,
+        left_version=np.where((left == 1) & (codes(2) == 1), 3, left),
+        right_version=np.where((right == 1) & (codes(2) == 1), 3, right),
+        left_length=50 + codes(300),
+        right_length=50 + codes(300),
+        annotator=codes(6),
+        prompt=codes(200),
+        comparison=codes(300),
+        blind=codes(4) > 0,
+        plain=codes(2) == 1,
+        hasty=codes(9) == 0,
+        reasons=codes(4),
+    )
+    again = Repeats(votes.annotator[:60], votes.comparison[:60], np.arange(60) % 3 > 0)
+    times = {"timed": timed({0: [1.0] * 9, 1: [2.0] * 8, 2: [1.5] * 7}), "contended": timed({0: [3.0]})}
+    return replace(votes, repeats=again, **times)
+
+
+def rows_of(markup: str) -> list[dict[str, str]]:
+    """Of every table the rows, as what stands in each cell by its label; those that say why there is nothing left
+    out."""
+    rows = re.findall("<tr>(.*?)</tr>", "".join(re.findall("<tbody>(.*?)</tbody>", markup, re.S)), re.S)
+    told = [dict(re.findall('data-label="([^"]*)">([^<]*)</td>', row)) for row in rows if "colspan" not in row]
+    return [{label.casefold(): text for label, text in row.items()} for row in told]
 
 
 def shown(votes: Any, values: tuple[Any, ...] = USUAL, rights: Any = None) -> list[Any]:
@@ -123,10 +167,40 @@ def test_a_browser_can_send_anything() -> None:
 
 
 def test_every_figure_stands_with_its_votes() -> None:
-    votes = replace(some_votes(), timed=timed({0: [1.0] * 9, 1: [2.0] * 8}))
-    html = "".join(shown(votes)[:2])
-    for text in ("180 votes (150 of them decided) from 6 people", "150 votes", "180 votes", "9 answers", "8 answers"):
-        assert text in html
+    headline, figures = shown(every_kind_of_vote(), ("rag~fine-tuned", *USUAL[1:]))[:2]
+    assert re.search(r"\d+ votes \(\d+ of them decided\) from 6 people on \d+ prompts", headline)
+    assert "17 answers that had the machine to themselves" in headline
+    assert figures.count("<table") == 6 + len(TITLES) and all(title in figures for title in TITLES.values())
+    rows = rows_of(figures)
+    assert len(rows) > 35
+    for row in rows:
+        assert any(re.search(r"\d", row.get(label, "")) for label in ("votes", "answers", "rests on")), row
+    plotted = re.findall('<span class="said">(<b>.*?)</span>', figures)
+    assert len(plotted) > 25 and all(re.search(r"\d (vote|answer)s?<", each) for each in plotted)
+    assert "1 answer is left out" in figures and re.search(r"\d+ reasons in \d+ votes", figures)
+    assert re.search(r"alpha is <b>.*?</b> .*?, from \d+ votes on \d+ pairs", figures)
+
+
+def test_each_of_an_annotators_figures_says_how_many_votes_it_rests_on() -> None:
+    figures = shown(every_kind_of_vote())[1]
+    people = [row for row in rows_of(figures) if "seconds" in row]
+    assert len(people) == 6 and any(row["repeats same"] != "–" for row in people)
+    for row in people:
+        votes, seconds = row.pop("votes"), row.pop("seconds")
+        assert votes.isdigit() and re.fullmatch(r"\d+ \(\d+ votes?\)", seconds)
+        assert all(text == "–" or re.search(r" of \d", text) for text in row.values()), row
+
+
+def test_every_table_in_the_terminal_says_how_many_votes() -> None:
+    tables: list[Table] = []
+
+    class Seen:
+        def print(self, *said: Any, **how: Any) -> None:
+            tables.extend(each for each in said if isinstance(each, Table))
+
+    _print(report(every_kind_of_vote(), Filters()), Seen())  # type: ignore[arg-type]
+    heads = [[str(column.header) for column in table.columns] for table in tables]
+    assert len(heads) == 4 and all({"Votes", "Answers"} & set(head) for head in heads)
 
 
 def test_plots_have_a_name_and_a_table() -> None:
