@@ -74,6 +74,8 @@ class _Merging:
         self.by_table: dict[str, list[Placed]] = {name: [] for name in EXPORTED}
         self.vote_ids: dict[str, str] = {}
         """Incoming id -> the id here."""
+        self.revised: set[str] = set()
+        """Ballots of which a newer vote came than the one here."""
         self.task_ids: dict[str, str] = {}
 
     def comparisons(self) -> None:
@@ -134,6 +136,7 @@ class _Merging:
             elif row["cast_at"] > there["cast_at"]:
                 values = {**row, "id": there["id"]}
                 (new if there["id"] in new else newer)[there["id"]] = here[_whose(row)] = values
+                self.revised.add(row["ballot"])
             else:
                 self.done.kept["vote"] += 1
             self.vote_ids[row["id"]] = here[_whose(row)]["id"]
@@ -194,7 +197,8 @@ class _Merging:
             return {**row, "task": self.task_ids[row["task"]]}
 
         def closed_there(here: Row, there: Row) -> bool:
-            return here["state"] not in DONE and there["state"] in DONE
+            again = here["id"] == there["id"] and there["id"] in self.revised
+            return there["state"] in DONE and (here["state"] not in DONE or again)
 
         key = ("task", "annotator", "repeats")
         self._same(tables.ballot, lambda row: tuple(row[name] for name in key), at_home, closed_there)
@@ -206,12 +210,13 @@ class _Merging:
         at_home: Callable[[Placed], Row] = lambda placed: placed.row,
         newer: Callable[[Row, Row], bool] = lambda here, there: False,
     ) -> dict[str, str]:
-        """Take the rows of a table in which `key` may stand once, too, and return incoming id -> the id here."""
+        """Take the rows of a table in which `key` may stand once, too, and return incoming id -> the id here. Of rows
+        with one id the last counts: what was sent elsewhere has a ballot once for each of its casts."""
         rows = [dict(row) for row in self.connection.execute(sa.select(table)).mappings()]
         by_id, by_key = {row["id"]: row for row in rows}, {key(row): row for row in rows}
         ids = {}
         new: list[Row] = []
-        for placed in self.by_table[table.name]:
+        for placed in {placed.row["id"]: placed for placed in self.by_table[table.name]}.values():
             row = at_home(placed)
             there = by_id.get(row["id"]) or by_key.get(key(row))
             ids[row["id"]] = there["id"] if there else row["id"]

@@ -1,7 +1,8 @@
 """Sends each vote on to a place that stays, and takes all of them back into an empty database at start.
 
 A row of the outbox is made in the transaction that saves a vote, so what was acknowledged is sent, however the process
-ended. A file holds one cast with its comparison, and is named by what it says: sending it again changes nothing.
+ended. A file holds one cast with its comparison and, from the queue, its ballot. It is named by what the cast says:
+sending it again doubles nothing.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 import sqlalchemy as sa
 from tenacity import (
@@ -137,15 +139,22 @@ def restore(database: Database, elsewhere: Elsewhere, say: Callable[[str], objec
 def fetch(database: Database, elsewhere: Elsewhere, say: Callable[[str], object]) -> Merged:
     """Take every vote that is elsewhere, as an import would. A file that cannot be read is said and left where it is.
     Raises what the place raises."""
-    placed: list[Placed] = []
+    files: list[list[Placed]] = []
     for name, content in elsewhere.get(sorted(elsewhere.names())):
         try:
-            placed += _unpacked(name, content)
+            files.append(_unpacked(name, content))
         except ImportRefused as error:
             say(f"Not restored: {error}")
-    casts = sorted((each for each in placed if each.table == "vote_history"), key=lambda each: each.row["cast_at"])
+    # A file has its ballot as it was when it was sent: what was said last is in the file of the last cast.
+    files.sort(key=_cast_at)
     with database.writing() as connection:
-        return merge(connection, [each for each in placed if each.table != "vote_history"] + casts, sent=True)
+        return merge(connection, chain.from_iterable(files), sent=True)
+
+
+def _cast_at(file: Sequence[Placed]) -> datetime:
+    """When what a file holds was cast."""
+    moments = (each.row["cast_at"] for each in file if each.table == "vote_history")
+    return max(moments, default=datetime.min.replace(tzinfo=UTC))
 
 
 def _packed(found: Sequence[Record]) -> tuple[str, bytes]:

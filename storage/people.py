@@ -15,6 +15,7 @@ from arena.errors import NotAllowed
 from arena.people import NOBODY, Person, Role, checked_name, checked_password, name_key, password_form
 from storage import passwords, tables
 from storage.database import Database, open_database
+from storage.engine import insert_for
 from storage.passwords import Cost
 
 WRONG = "This name and this password do not belong together: check both, capitals count in the password."
@@ -58,9 +59,11 @@ class DatabasePeople:
             "added_at": self._now(),
         }
         with self.database.writing() as connection:
-            if taken := _found(connection, name):
+            # No look before: two who add one name at once would both find it free, where nothing locks as a whole.
+            added = insert_for(connection)(tables.person).values(row).on_conflict_do_nothing().returning(_PERSON.key)
+            if connection.scalar(added) is None:
+                taken = _known(connection, name)
                 raise NotAllowed(f"There is somebody of the name {taken.name} already: choose another name.")
-            connection.execute(sa.insert(tables.person), row)
         return Person(name, role, once)
 
     def all(self) -> Sequence[Person]:

@@ -82,16 +82,35 @@ def records(connection: sa.Connection) -> Iterator[Record]:
 
 
 def cast_records(connection: sa.Connection, number: int) -> list[Record]:
-    """One cast with its comparison, answers and passages: all that it takes to have it in an empty database."""
+    """One cast with all that it takes to have it in an empty database: its comparison, answers and passages and, from
+    the queue, its ballot as it is now, with task and prompt. The cast comes last."""
     history = tables.vote_history.c
     cast = dict(connection.execute(_select("vote_history").where(history.number == number)).mappings().one())
+    shown = _ballot_records(connection, cast["ballot"])
+    # A ballot that was imported may show another pair than its task names here.
+    compared = {cast["comparison"], *(row["comparison"] for _, row in shown if row.get("comparison"))}
     found: list[Record] = []
     for name in ("comparison", "answer", "passage"):
         table = EXPORTED[name]
         of_comparison = table.c.id if name == "comparison" else table.c.comparison
-        query = _select(name).where(of_comparison == cast["comparison"]).order_by(*table.primary_key.columns)
+        query = _select(name).where(of_comparison.in_(compared)).order_by(*table.primary_key.columns)
         found += [(name, dict(row)) for row in connection.execute(query).mappings()]
-    return [*found, ("vote", as_vote(cast)), ("vote_history", cast)]
+    return [*found, *shown, ("vote", as_vote(cast)), ("vote_history", cast)]
+
+
+def _ballot_records(connection: sa.Connection, name: str) -> list[Record]:
+    """The ballot of this id after what it points to; nothing where there is none, as for a vote outside the queue."""
+    ballot = _row(connection, "ballot", name)
+    if not ballot:
+        return []
+    task = _row(connection, "task", ballot["task"])
+    return [("prompt", _row(connection, "prompt", task["prompt"])), ("task", task), ("ballot", ballot)]
+
+
+def _row(connection: sa.Connection, table: str, name: str) -> Row:
+    """The row of this id, empty where there is none."""
+    found = connection.execute(_select(table).where(EXPORTED[table].c.id == name)).mappings().first()
+    return {} if found is None else dict(found)
 
 
 def as_vote(cast: Mapping[str, Any]) -> Row:

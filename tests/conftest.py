@@ -23,7 +23,16 @@ def postgresql() -> Iterator[str]:
     """The URL of a real PostgreSQL server with pgvector, which lives as long as the tests."""
     from tests import servers
 
-    with servers.postgresql() as url:
+    with servers.postgresql(servers.with_pgvector()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def votes_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL server as Debian has it, which lives as long as the tests."""
+    from tests import servers
+
+    with servers.postgresql(servers.debians()) as url:
         yield url
 
 

@@ -1,7 +1,8 @@
-"""A PostgreSQL server of one's own on this machine, with pgvector, from the binaries of a pip package.
+"""PostgreSQL servers of one's own on this machine: Debian's, for votes, and one with pgvector, from the binaries of a
+pip package.
 
-The package would start it itself, but as root it adds a user and opens folders to everybody. A missing package skips
-the tests and says so; REQUIRE_STORES=1 makes it a failure instead.
+The package would start it itself, but as root it adds a user and opens folders to everybody. Without Debian's the
+other one takes its place; a missing package skips the tests and says so. REQUIRE_STORES=1 makes both failures.
 """
 
 import importlib.util
@@ -28,8 +29,18 @@ QUOTED = "se%25cret%2F%40"
 PATIENCE = 60.0
 
 
-def binaries() -> Path:
-    """The folder of `initdb` and `postgres`, whose server has pgvector."""
+def debians() -> Path:
+    """The folder of `initdb` and `postgres` of Debian's newest PostgreSQL here."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    if os.environ.get("REQUIRE_STORES") == "1":
+        pytest.fail("Debian's PostgreSQL is not installed: apt-get install postgresql")
+    return with_pgvector()
+
+
+def with_pgvector() -> Path:
+    """The folder of `initdb` and `postgres` of the package's."""
     found = importlib.util.find_spec(PACKAGE)
     for place in (found.submodule_search_locations or []) if found else []:
         for control in sorted(Path(place).glob("**/extension/vector.control"), reverse=True):
@@ -54,9 +65,8 @@ def missing(package: str) -> NoReturn:
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
+def postgresql(programs: Path) -> Iterator[str]:
     """The URL of a running server's database, without a question mark yet."""
-    programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     password = folder / "password"
     password.write_text(PASSWORD)

@@ -13,6 +13,7 @@ import gradio as gr
 
 from arena.annotation import Judgement, SkipReason
 from arena.comparison import Choice
+from arena.elsewhere import Keeper
 from arena.errors import ArenaError, NotAllowed
 from arena.people import Role
 from arena.queue import Queue
@@ -20,6 +21,7 @@ from ui import annotate_screen as says
 from ui.annotate_view import Layout
 from ui.bench import Bench, StaleMark, reasons_from
 from ui.compare import HIDDEN
+from ui.keeping import Keeping
 from ui.limits import Limits
 from ui.markdown import escaped
 from ui.render import notice_html
@@ -29,15 +31,19 @@ Updates = list[Any]
 
 _STEP = 8
 """Values of `Layout.outputs`."""
+_LATER = 3
+"""Values of `Layout.later`; two more where votes are sent elsewhere."""
 
 
 @dataclass(frozen=True)
 class Annotate:
-    """The page's handlers. Each paints the pair; what the person typed is emptied with the next pair only."""
+    """The page's handlers. Each paints the pair; what the person typed is emptied with the next pair only. `keeper`:
+    who sends votes elsewhere, None where nobody does."""
 
     queue: Queue
     rights: Rights
     limits: Limits
+    keeper: Keeper | None = None
 
     def look(self, name: str, bench: Bench, request: gr.Request) -> Updates:
         """On opening the tab and while there is no pair: a pair, if there is one."""
@@ -111,15 +117,17 @@ class Annotate:
 
     def prepare(self, bench: Bench, request: gr.Request) -> Updates:
         """After each step: reserve the pair after this one, so that nobody waits for it, and count anew."""
+        nothing = [gr.skip()] * (_LATER if self.keeper is None else _LATER + 2)
         if not bench.annotator or not self.rights.may(request, Role.ANNOTATOR):
-            return [gr.skip()] * 3
+            return nothing
         with bench.lock:
             try:
                 bench.look_around(self.queue)
             except ArenaError:
-                return [gr.skip()] * 3  # the next step meets it again, and says it
+                return nothing  # the next step meets it again, and says it
             waiting = bench.on_screen is None
-            return [says.progress_html(bench.progress), says.past_html(bench), gr.update(active=waiting)]
+            shown = [says.progress_html(bench.progress), says.past_html(bench), gr.update(active=waiting)]
+        return shown if self.keeper is None else [*shown, *Keeping(self.keeper).count()]
 
     def _act(self, bench: Bench, name: str, request: gr.Request, step: Callable[[], None]) -> Updates:
         with bench.lock:
@@ -186,3 +194,5 @@ def wire(page: Annotate, layout: Layout, tab: gr.Tab, asked_as: gr.Textbox, stor
         steps.append(button.click(page.skipper(reason), [layout.mark, *known], shown, **HIDDEN))
     for step in steps:
         step.then(page.prepare, layout.bench, layout.later, **HIDDEN)
+    if page.keeper is not None and layout.kept is not None:
+        layout.kept.timer.tick(Keeping(page.keeper).count, None, layout.kept.outputs, **HIDDEN)

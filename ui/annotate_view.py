@@ -8,6 +8,7 @@ import gradio as gr
 from arena.annotation import MAX_CORRECT_ANSWER_CHARACTERS, SkipReason
 from arena.comparison import MAX_REASON_CHARACTERS, Choice
 from ui import annotate_screen as says
+from ui import keeping
 from ui.bench import Bench
 
 POLL_SECONDS = 5.0
@@ -37,6 +38,7 @@ class Layout:
     keep: gr.Button
     past: gr.HTML
     timer: gr.Timer
+    kept: keeping.Layout | None
     bench: gr.State
     outputs: list[Any]
     later: list[Any]
@@ -46,8 +48,9 @@ class Layout:
         return [self.reasons, self.note, self.correct]
 
 
-def lay_out(signs_in: bool) -> Layout:
-    """Draw the page inside the current `gr.Blocks`. Where people sign in there is no box for a name."""
+def lay_out(signs_in: bool, keeps: bool = False) -> Layout:
+    """Draw the page inside the current `gr.Blocks`. Where people sign in there is no box for a name. `keeps`: votes are
+    sent elsewhere, and a line tells how many are there."""
     bench = gr.State(Bench())
     mark = gr.Textbox("", visible="hidden", elem_id="annotate_mark", label="Pair")
     with gr.Row(elem_id="annotate_top"):
@@ -74,6 +77,7 @@ def lay_out(signs_in: bool) -> Layout:
         with gr.Row(elem_id="annotate_skipping"):
             gr.HTML("<p>Why do you skip it?</p>", js_on_load=None)
             skips = {reason: gr.Button(text, size="sm", min_width=90) for reason, text in says.SKIPS.items()}
+    kept = keeping.lay_out("annotate_kept", keeping.EVERY_ALL) if keeps else None
     with gr.Accordion("My last votes", open=False, elem_id="annotate_mine"):
         past = gr.HTML("", elem_id="annotate_past", js_on_load=OPEN_PAST)
     gr.HTML(says.help_html(), elem_id="annotate_keys", js_on_load=None)
@@ -90,9 +94,10 @@ def lay_out(signs_in: bool) -> Layout:
         keep=keep,
         past=past,
         timer=timer,
+        kept=kept,
         bench=bench,
         outputs=[mark, progress, notice, saved, pair, reasons, note, correct],
-        later=[progress, past, timer],
+        later=[progress, past, timer, *(kept.outputs if kept else ())],
     )
 
 
@@ -107,7 +112,7 @@ def _words() -> tuple[gr.CheckboxGroup, gr.Textbox, gr.Textbox]:
             min_width=220,
         )
         correct = gr.Textbox(
-            label="The correct answer is… (optional, used for training)",
+            label="The correct answer is… (optional)",
             elem_id="annotate_correct",
             max_length=MAX_CORRECT_ANSWER_CHARACTERS,
             max_lines=4,

@@ -1,4 +1,5 @@
-"""Below a vote: whether it is saved here alone, or backed up elsewhere, too. Only where votes are sent elsewhere."""
+"""Whether votes are saved here alone, or backed up elsewhere, too: the vote that was just cast on the Compare page, all
+of them on the Annotate page. Only where votes are sent elsewhere."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,13 @@ from ui.session import Session
 EVERY = 2.0
 """Seconds between two looks, until the vote is backed up."""
 
+EVERY_ALL = 10.0
+"""The same until all votes are. Many annotators vote at once: their pages look all the time."""
+
 
 @dataclass(frozen=True)
 class Keeping:
-    """The handler."""
+    """The handlers."""
 
     keeper: Keeper
 
@@ -34,6 +38,17 @@ class Keeping:
             return [kept_html("backed-up", "Saved and backed up."), gr.Timer(active=False)]
         return [kept_html("saved", f"Saved here, not yet backed up. {kept}."), gr.Timer(active=True)]
 
+    def count(self) -> list[Any]:
+        """How many votes are saved, how many of them backed up, and whether to look again."""
+        try:
+            kept = self.keeper.kept()
+        except ArenaError as error:
+            return [kept_html("saved", f"How many votes are backed up is not known: {error}"), gr.Timer(active=True)]
+        if not kept.saved:
+            return ["", gr.Timer(active=False)]
+        waiting = kept.elsewhere != kept.saved
+        return [kept_html("saved" if waiting else "backed-up", f"In all: {kept}."), gr.Timer(active=waiting)]
+
 
 def kept_html(state: str, text: str) -> str:
     return f'<p class="kept {state}">{escaped(text)}</p>'
@@ -46,16 +61,20 @@ class Layout:
     line: gr.HTML
     timer: gr.Timer
 
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.line, self.timer]
 
-def lay_out() -> Layout:
+
+def lay_out(element: str = "kept", every: float = EVERY) -> Layout:
     """Draw the line inside the current `gr.Blocks`, below the vote buttons."""
-    return Layout(gr.HTML("", elem_id="kept", js_on_load=None), gr.Timer(EVERY, active=False))
+    return Layout(gr.HTML("", elem_id=element, js_on_load=None), gr.Timer(every, active=False))
 
 
 def wire(keeper: Keeper, layout: Layout, asking: compare.Layout, session: gr.State) -> None:
     """Have the line follow each vote and question. To be called after `compare.wire`: a button's handlers run in turn,
     and the vote has to be cast before it is looked at."""
-    page, outputs = Keeping(keeper), [layout.line, layout.timer]
+    page = Keeping(keeper)
     for event in (*(button.click for button in asking.votes.values()), asking.ask.click, asking.prompt.submit):
-        event(page.look, session, outputs, **compare.HIDDEN)
-    layout.timer.tick(page.look, session, outputs, **compare.HIDDEN)
+        event(page.look, session, layout.outputs, **compare.HIDDEN)
+    layout.timer.tick(page.look, session, layout.outputs, **compare.HIDDEN)

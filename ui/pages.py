@@ -69,8 +69,8 @@ def build(
                 kept = keeping.lay_out()
             if queue is not None:
                 with tab_for(Role.ANNOTATOR, "Annotate", "annotate") as annotate_tab:
-                    judging = annotate_view.lay_out(rights.signs_in)
-                page = annotate.Annotate(queue, rights, limits)
+                    judging = annotate_view.lay_out(rights.signs_in, settings.keeper is not None)
+                page = annotate.Annotate(queue, rights, limits, settings.keeper)
                 annotate.wire(page, judging, annotate_tab, asking.name, stored_name)
             if standings is not None:
                 with tab_for(rights.results, "Results", "results") as results_tab:

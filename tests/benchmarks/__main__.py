@@ -1,6 +1,7 @@
 """`make bench`: our overhead over the bare engine, as ratios measured side by side in one run; start time; memory.
 
-For each prompt, in turn: the contestant through the runner, then the very same messages straight to the engine.
+For each prompt, in turn: the contestant through the runner, then the very same messages straight to the engine, word by
+word, then to transformers' own `generate`, which gives the answer as a whole.
 Then indexing and searching at scale, against raw FAISS, and 100 annotators who vote for two minutes while 20 visitors
 compare. The other modules here are run by name alone, for they take minutes: `python -m tests.benchmarks.injection`.
 """
@@ -32,6 +33,13 @@ def direct(engine: object, messages: object, adapter: str) -> tuple[float, float
     return first or 0.0, time.perf_counter() - began
 
 
+def whole(engine: object, messages: object, adapter: str) -> float:
+    """Seconds of transformers' `generate` on the engine's model."""
+    began = time.perf_counter()
+    engine.answer_batch([messages], adapter)  # type: ignore[attr-defined]
+    return time.perf_counter() - began
+
+
 def contestants() -> None:
     workspace = open_workspace(DEMO)
     parts = Parts(workspace).start()
@@ -56,12 +64,15 @@ def contestants() -> None:
                 firsts.append(timings.first_token)
                 totals.append(timings.total)
                 searching.append(found)
-                ratios.append(((timings.first_token - found) / bare_first, (timings.total - found) / bare_total))
-        first, total = (statistics.median(pair[index] for pair in ratios) for index in (0, 1))
+                written = timings.total - found
+                bare_whole = whole(engine, messages, contestant.model.adapter)
+                ratios.append(((timings.first_token - found) / bare_first, written / bare_total, written / bare_whole))
+        first, total, generated = (statistics.median(each[index] for each in ratios) for index in range(3))
         retrieval = f", retrieval {statistics.median(searching):.2f} s of it" if any(searching) else ""
         print(
             f"{name}: first token {statistics.median(firsts):.2f} s, total {statistics.median(totals):.2f} s"
-            f"{retrieval}; without retrieval {first:.2f} x and {total:.2f} x the bare engine, {len(ratios)} prompts"
+            f"{retrieval}; without retrieval {first:.2f} x and {total:.2f} x the bare engine, "
+            f"{generated:.2f} x transformers' generate, {len(ratios)} prompts"
         )
     print(f"memory: {psutil.Process().memory_info().rss / 1e6:.0f} MB")
 

@@ -1,8 +1,9 @@
 """`python -m tests.benchmarks.load`: 100 annotators vote for two minutes while 20 visitors compare.
 
-Over HTTP as a browser does it (Gradio's queue and its stream), against a server process of its own. An annotator asks
-once and then votes about every ten seconds, each time another choice; a visitor asks again and again. A vote's time is
-from sending it to the page that says "Saved". At the end, the database must hold what was acknowledged.
+Over HTTP as a browser does it (Gradio's queue and its stream), against a server process of its own. An annotator sits
+down at the Annotate page and then judges a pair about every ten seconds, each time by another button; a visitor asks
+again and again. A vote's time is from sending it to the page that says "Saved" and shows the next pair. At the end,
+the database must hold what was acknowledged.
 """
 
 import argparse
@@ -27,9 +28,13 @@ from typing import Any
 import httpx
 import psutil
 
+from arena.comparison import Choice
+from storage import DATABASE_FILE
+from ui.annotate_screen import vote_id
+
 ROOT = Path(__file__).parents[2]
-CHOICES = ("vote_left", "vote_tie", "vote_both_bad", "vote_right")
-STARTING = 60.0
+CHOICES = (Choice.LEFT, Choice.TIE, Choice.BOTH_BAD, Choice.RIGHT)
+STARTING = 180.0
 PATIENCE = 60.0
 """Seconds after which an answer to a click counts as an error."""
 
@@ -72,10 +77,10 @@ class Pages:
         self._ids = {one["props"].get("elem_id"): one["id"] for one in config["components"]}
         self._events = config["dependencies"]
 
-    def of(self, element: str, second: bool = False) -> dict[str, Any]:
-        """The first function that a click on this element calls, or the one after it."""
-        wanted = [self._ids[element], "click"]
-        return [event for event in self._events if wanted in [list(target) for target in event["targets"]]][second]
+    def of(self, element: str, happens: str = "click") -> dict[str, Any]:
+        """The first function on the server that a click on this element calls, or what else happens to it."""
+        wanted, calls = [self._ids[element], happens], (one for one in self._events if one["backend_fn"])
+        return next(event for event in calls if wanted in [list(target) for target in event["targets"]])
 
     def after(self, event: dict[str, Any]) -> dict[str, Any]:
         """The first function on the server that follows."""
@@ -84,11 +89,12 @@ class Pages:
 
 
 class Browser:
-    """One open page."""
+    """One open page. `mark`: the pair that it shows, "" for none."""
 
     def __init__(self, client: httpx.AsyncClient, pages: Pages, name: str) -> None:
         self.client, self.pages, self.name = client, pages, name
         self.session = uuid.uuid4().hex
+        self.mark = ""
 
     async def ask(self, question: str) -> str:
         """Ask, and wait until both have answered; the text of the page at the end."""
@@ -96,17 +102,23 @@ class Browser:
         await self._call(begin, [question, "fine-tuned", "rag", False, self.name, None])
         asked = self.pages.after(begin)
         await self._call(asked, [None])
-        return await self._call(self.pages.after(asked), [None])
+        return json.dumps(await self._call(self.pages.after(asked), [None]), ensure_ascii=False)
 
-    async def vote(self, button: str) -> str:
-        """Press it; the text of the page afterwards."""
-        return await self._call(self.pages.of(button), ["", self.name, None])
+    async def sit_down(self) -> None:
+        """Open the Annotate page."""
+        _, self.mark, *_ = await self._call(self.pages.of("annotate_tab", "select"), [self.name, None])
 
-    async def look(self) -> str:
-        """What the page asks by itself after a vote: whether it is backed up."""
-        return await self._call(self.pages.of("vote_left", second=True), [None])
+    async def vote(self, choice: Choice) -> str:
+        """Press its button; what the page says of it. The next pair is on the screen then."""
+        words, button = [[], "", ""], self.pages.of(vote_id(choice))
+        self.mark, _, notice, saved, *_ = await self._call(button, [*words, self.mark, self.name, None])
+        return saved or notice
 
-    async def _call(self, event: dict[str, Any], data: list[Any]) -> str:
+    async def look_around(self, choice: Choice) -> None:
+        """What the page asks by itself after a vote: the pair after the next one."""
+        await self._call(self.pages.after(self.pages.of(vote_id(choice))), [None])
+
+    async def _call(self, event: dict[str, Any], data: list[Any]) -> list[Any]:
         body = {"data": data, "fn_index": event["id"], "session_hash": self.session}
         joined = await self.client.post("/gradio_api/queue/join", json=body)
         joined.raise_for_status()
@@ -118,7 +130,7 @@ class Browser:
                     if message.get("msg") == "process_completed":
                         if not message["success"]:
                             raise RuntimeError(str(message["output"].get("error")))
-                        return json.dumps(message["output"]["data"], ensure_ascii=False)
+                        return list(message["output"]["data"])
         raise RuntimeError("the stream ended without an answer")
 
 
@@ -126,14 +138,14 @@ async def annotate(browser: Browser, until: float, pace: float, measured: Measur
     choices = itertools.cycle(CHOICES)
     await asyncio.sleep(draw.uniform(0, pace))
     while time.monotonic() < until:
-        began = time.perf_counter()
+        choice, began = next(choices), time.perf_counter()
         try:
-            said = await asyncio.wait_for(browser.vote(next(choices)), PATIENCE)
+            said = await asyncio.wait_for(browser.vote(choice), PATIENCE)
             if "Saved: " in said:
                 measured.votes.append(time.perf_counter() - began)
-                await asyncio.wait_for(browser.look(), PATIENCE)
+                await asyncio.wait_for(browser.look_around(choice), PATIENCE)
             else:
-                measured.errors["not saved"] += 1
+                measured.errors[f"not saved: {said}"[:120]] += 1
         except Exception as error:
             measured.errors[f"vote: {type(error).__name__}: {error}"[:120]] += 1
         await asyncio.sleep(draw.uniform(0.5, 1.5) * pace)
@@ -171,7 +183,7 @@ async def load(address: str, server: int, asked: argparse.Namespace) -> Measured
         pages = Pages((await client.get("/config")).json())
         annotators = [Browser(client, pages, f"annotator {number}") for number in range(asked.annotators)]
         for some in _tens(annotators):
-            await asyncio.gather(*(one.ask(f"Annotator's question of {one.name}?") for one in some))
+            await asyncio.gather(*(one.sit_down() for one in some))
         visitors = [Browser(client, pages, f"visitor {number}") for number in range(asked.visitors)]
         until = time.monotonic() + asked.seconds
         await asyncio.gather(
@@ -186,13 +198,16 @@ def _tens(annotators: list[Browser]) -> list[list[Browser]]:
     return [annotators[start : start + 10] for start in range(0, len(annotators), 10)]
 
 
-def kept(folder: Path) -> str:
-    """What the database says of it, once the server has ended."""
-    with closing(sqlite3.connect(folder / "arena.sqlite")) as database:
-        (casts,) = database.execute("SELECT count(*) FROM vote_history").fetchone()
+def kept(folder: Path, acknowledged: int) -> tuple[str, bool]:
+    """What the database says of it, once the server has ended, and whether that is what was acknowledged. A pair that
+    is shown to somebody again is judged, but no vote."""
+    with closing(sqlite3.connect(folder / DATABASE_FILE)) as database:
+        (votes,) = database.execute("SELECT count(*) FROM vote_history").fetchone()
         (sent,) = database.execute("SELECT count(sent_at) FROM outbox").fetchone()
+        (again,) = database.execute("SELECT count(*) FROM ballot WHERE state = 'voted' AND repeats <> ''").fetchone()
         sound = database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    return f"database: {casts:,} votes, {sent:,} of them backed up, {'in order' if sound else 'NOT in order'}"
+    told = f"database: {votes:,} votes, {sent:,} of them backed up, and {again:,} on pairs shown again"
+    return f"{told}; {'in order' if sound else 'NOT in order'}", sound and votes + again == acknowledged
 
 
 def main(arguments: list[str]) -> int:
@@ -219,8 +234,9 @@ def main(arguments: list[str]) -> int:
             server.send_signal(signal.SIGTERM)
             server.wait(60)
         print(f"{asked.annotators} annotators and {asked.visitors} visitors for {asked.seconds:.0f} s")
-        print(f"{measured}\n{kept(folder)}")
-    return int(bool(measured.errors))
+        told, right = kept(folder, len(measured.votes))
+        print(f"{measured}\n{told}{'' if right else f', but {len(measured.votes):,} were acknowledged'}")
+    return int(bool(measured.errors) or not right)
 
 
 def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -21,13 +21,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def new_server_database(postgresql: str) -> Callable[[], str]:
+def new_server_database(votes_server: str) -> Callable[[], str]:
     """Makes a PostgreSQL database with our tables, empty, and returns its URL. One is migrated and then copied."""
     import psycopg
 
-    server = psycopg.connect(postgresql.replace("+psycopg", ""), autocommit=True)
+    server = psycopg.connect(votes_server.replace("+psycopg", ""), autocommit=True)
     server.execute("CREATE DATABASE upgraded")
-    address = postgresql.rpartition("/")[0]
+    address = votes_server.rpartition("/")[0]
     open_history(f"{address}/upgraded").database.close()
     numbers = itertools.count()
 
@@ -43,6 +43,7 @@ def new_server_database(postgresql: str) -> Callable[[], str]:
 def place(request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
     """The address of an empty database of each kind: what should hold for both is tested on both."""
     if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("upgraded_file"), path)
         yield str(path)
         return
     servers.needs("psycopg")

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from arena.comparison import Choice, Comparison
-from storage import DatabaseHistory, tables
+from storage import DatabaseHistory, records, tables
 from tests.storage.examples import NOON, full_pair, pair, vote_on
 
 FORMULA = '=HYPERLINK("http://x.invalid","y")'
@@ -36,6 +36,12 @@ def fill(history: DatabaseHistory) -> Comparison:
         connection.execute(sa.insert(tables.task), [task("t1", "p1", voted.id), task("t2", "p2", None)])
         connection.execute(sa.insert(tables.ballot), ballot("b1", "t1", voted.id))
     return voted
+
+
+def everything(history: DatabaseHistory) -> list[records.Record]:
+    """What an export of it would hold."""
+    with history.database.reading() as connection:
+        return list(records.records(connection))
 
 
 def prompt(name: str, **changes: Any) -> dict[str, Any]:

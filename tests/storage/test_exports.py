@@ -1,4 +1,5 @@
-"""Exports hold everything and come back as they were; imports double nothing; a spreadsheet computes nothing."""
+"""Exports hold everything and come back as they were; imports double nothing; a spreadsheet computes nothing. What
+depends on the database is tested on each kind of it (`kept`), what depends on the files on one."""
 
 import csv
 import json
@@ -17,7 +18,7 @@ from arena.errors import ImportRefused, StorageError
 from storage import DatabaseHistory, open_history, records, tables
 from storage.cells import FORMULAS, defused, restored
 from storage.exports import export, import_
-from tests.storage.contents import FORMULA, ballot, fill, prompt, task
+from tests.storage.contents import FORMULA, ballot, everything, fill, prompt, task
 from tests.storage.examples import NOON, pair, vote_on
 
 FORMS = ["one.csv", "one.jsonl", "one.parquet", "all.zip", "folder"]
@@ -37,28 +38,23 @@ def another(tmp_path: Path, upgraded_file: Path) -> NewHistory:
     return make
 
 
-def everything(history: DatabaseHistory) -> list[records.Record]:
-    with history.database.reading() as connection:
-        return list(records.records(connection))
-
-
 @pytest.mark.parametrize(
     ("form", "ending"),
     [(name, name[3:]) for name in FORMS[:3]]
     + [("all.zip", ".parquet"), ("all.zip", ".csv"), ("folder", ".jsonl"), ("folder", ".csv")],
 )
 def test_what_is_exported_and_imported_is_the_same(
-    history: DatabaseHistory, another: NewHistory, tmp_path: Path, form: str, ending: str
+    kept: DatabaseHistory, another: NewHistory, tmp_path: Path, form: str, ending: str
 ) -> None:
-    fill(history)
-    counts = export(history.database, tmp_path / form, ending)
+    fill(kept)
+    counts = export(kept.database, tmp_path / form, ending)
     assert counts == {
         **{"comparison": 3, "answer": 6, "passage": 2, "vote": 2, "vote_history": 3},
         **{"prompt": 2, "task": 2, "ballot": 1},
     }
     there = another()
     merged = import_(there.database, tmp_path / form)
-    assert everything(there) == everything(history) and merged.added["vote_history"] == 3 and not merged.kept
+    assert everything(there) == everything(kept) and merged.added["vote_history"] == 3 and not merged.kept
     export(there.database, tmp_path / f"again-{form}", ending)
     if form.startswith("one"):
         assert (tmp_path / form).read_bytes() == (tmp_path / f"again-{form}").read_bytes()
@@ -89,29 +85,29 @@ def test_no_password_leaves_with_an_export(history: DatabaseHistory, tmp_path: P
 
 
 @pytest.mark.parametrize("form", ["one.parquet", "folder"])
-def test_importing_again_doubles_nothing(history: DatabaseHistory, tmp_path: Path, form: str) -> None:
-    fill(history)
-    export(history.database, tmp_path / form)
-    before = everything(history)
+def test_importing_again_doubles_nothing(kept: DatabaseHistory, tmp_path: Path, form: str) -> None:
+    fill(kept)
+    export(kept.database, tmp_path / form)
+    before = everything(kept)
     for _ in range(2):
-        merged = import_(history.database, tmp_path / form)
+        merged = import_(kept.database, tmp_path / form)
         assert not merged.added and not merged.changed and merged.kept["vote"] == 2
-    assert everything(history) == before
+    assert everything(kept) == before
 
 
 def test_of_two_sites_votes_the_newest_counts_and_the_history_keeps_both(
-    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+    kept: DatabaseHistory, another: NewHistory, tmp_path: Path
 ) -> None:
     compared, there = pair(), another()
-    for site in (history, there):
+    for site in (kept, there):
         site.save(compared)
-    old = history.cast(vote_on(compared, "Ann", Choice.LEFT, cast_at=NOON))
+    old = kept.cast(vote_on(compared, "Ann", Choice.LEFT, cast_at=NOON))
     new = there.cast(vote_on(compared, "Ann", Choice.TIE, cast_at=NOON + timedelta(hours=1)))
     own = there.cast(vote_on(compared, "Bo", Choice.RIGHT, cast_at=NOON))
-    for source, target, name in ((there, history, "there"), (history, there, "here")):
+    for source, target, name in ((there, kept, "there"), (kept, there, "here")):
         export(source.database, tmp_path / f"{name}.jsonl")
         import_(target.database, tmp_path / f"{name}.jsonl")
-    for site in (history, there):
+    for site in (kept, there):
         votes = {vote.annotator: vote.choice for vote in site.votes(compared.id)}
         assert votes == {"Ann": new.choice, "Bo": own.choice}
         said = sorted((cast.cast_at, cast.annotator, cast.choice) for cast in site.vote_history(compared.id))
@@ -119,7 +115,7 @@ def test_of_two_sites_votes_the_newest_counts_and_the_history_keeps_both(
 
 
 def test_a_queue_that_two_sites_made_each_for_itself_becomes_one(
-    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+    kept: DatabaseHistory, another: NewHistory, tmp_path: Path
 ) -> None:
     there, compared = another(), pair()
     there.save(compared)
@@ -127,25 +123,44 @@ def test_a_queue_that_two_sites_made_each_for_itself_becomes_one(
         connection.execute(sa.insert(tables.prompt), prompt("q", text="Question p1?"))
         connection.execute(sa.insert(tables.task), task("u", "q", compared.id))
         connection.execute(sa.insert(tables.ballot), ballot("c", "u", compared.id, annotator="Bo"))
-    with history.database.writing() as connection:
+    with kept.database.writing() as connection:
         connection.execute(sa.insert(tables.prompt), prompt("p1"))
         connection.execute(sa.insert(tables.task), task("t1", "p1", None))
     export(there.database, tmp_path / "there.csv")
     for _ in range(2):
-        import_(history.database, tmp_path / "there.csv")
-    found = dict(everything(history))
+        import_(kept.database, tmp_path / "there.csv")
+    found = dict(everything(kept))
     assert (found["prompt"]["id"], found["task"]["id"], found["task"]["state"]) == ("p1", "t1", "ready")
     assert found["task"]["comparison"] == compared.id
     assert (found["ballot"]["task"], found["ballot"]["annotator"]) == ("t1", "Bo")
-    assert [table for table, _ in everything(history)].count("task") == 1
+    assert [table for table, _ in everything(kept)].count("task") == 1
 
 
-def test_accounts_and_sign_ins_stay_where_they_are(
-    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+def test_a_ballot_follows_its_vote_to_what_was_said_last(
+    kept: DatabaseHistory, another: NewHistory, tmp_path: Path
 ) -> None:
-    fill(history)
+    compared, later = pair(), another()
+    for site, choice in ((kept, Choice.LEFT), (later, Choice.TIE)):
+        site.save(compared)
+        with site.database.writing() as connection:
+            connection.execute(sa.insert(tables.prompt), prompt("p1"))
+            connection.execute(sa.insert(tables.task), task("t1", "p1", compared.id))
+            judged = {"choice": choice.value, "hasty": site is kept}
+            connection.execute(sa.insert(tables.ballot), ballot("b1", "t1", compared.id, **judged))
+        cast_at = NOON + timedelta(hours=site is later)
+        site.cast(vote_on(compared, "Ann", choice, ballot="b1", cast_at=cast_at))
+        export(site.database, tmp_path / f"{choice}.jsonl")
+    import_(kept.database, tmp_path / "tie.jsonl")
+    import_(later.database, tmp_path / "left.jsonl")
+    for site in (kept, later):
+        found = dict(everything(site))
+        assert (found["vote"]["choice"], found["ballot"]["choice"], found["ballot"]["hasty"]) == ("tie", "tie", False)
+
+
+def test_accounts_and_sign_ins_stay_where_they_are(kept: DatabaseHistory, another: NewHistory, tmp_path: Path) -> None:
+    fill(kept)
     there = another()
-    export(history.database, tmp_path / "folder", ".csv")
+    export(kept.database, tmp_path / "folder", ".csv")
     import_(there.database, tmp_path / "folder")
     assert not {"person.csv", "sign_in.csv"} & {path.name for path in (tmp_path / "folder").iterdir()}
     with there.database.reading() as connection:
@@ -153,15 +168,15 @@ def test_accounts_and_sign_ins_stay_where_they_are(
 
 
 def test_a_pair_that_broke_off_here_is_replaced_by_a_whole_one(
-    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+    kept: DatabaseHistory, another: NewHistory, tmp_path: Path
 ) -> None:
     whole, there = pair(), another()
     there.save(whole)
-    history.save(whole.with_answers({}))
+    kept.save(whole.with_answers({}))
     export(there.database, tmp_path / "there.jsonl")
-    merged = import_(history.database, tmp_path / "there.jsonl")
-    assert merged.changed["comparison"] == 1 and history.get(whole.id) == whole
-    history.cast(vote_on(whole))
+    merged = import_(kept.database, tmp_path / "there.jsonl")
+    assert merged.changed["comparison"] == 1 and kept.get(whole.id) == whole
+    kept.cast(vote_on(whole))
 
 
 @pytest.mark.parametrize("start", FORMULAS)
@@ -200,18 +215,18 @@ def test_votes_csv_reads_as_a_sentence(history: DatabaseHistory, tmp_path: Path)
 
 
 def test_with_pseudonyms_no_name_is_left_and_the_same_person_stays_one(
-    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+    kept: DatabaseHistory, another: NewHistory, tmp_path: Path
 ) -> None:
-    voted = fill(history)
+    voted = fill(kept)
     for form in ("one.jsonl", "folder"):
-        export(history.database, tmp_path / form, ".jsonl", key=b"k" * 32)
+        export(kept.database, tmp_path / form, ".jsonl", key=b"k" * 32)
     texts = [path.read_text() for path in (tmp_path / "one.jsonl", *tmp_path.glob("folder/**/*.jsonl"))]
     assert not any('"Ann"' in text or '"+Ann"' in text or "Bo\\u000b" in text for text in texts)
     there = another()
     for form in ("one.jsonl", "folder"):
         import_(there.database, tmp_path / form)
     assert len(there.votes(voted.id)) == 2 and len(there.vote_history(voted.id)) == 3
-    export(history.database, tmp_path / "other.jsonl", key=b"j" * 32)
+    export(kept.database, tmp_path / "other.jsonl", key=b"j" * 32)
     assert (tmp_path / "other.jsonl").read_text() != (tmp_path / "one.jsonl").read_text()
 
 
@@ -318,10 +333,10 @@ def test_an_export_replaces_its_like_and_nothing_else(history: DatabaseHistory, 
 
 
 def test_an_empty_database_makes_an_export_that_can_be_imported(
-    history: DatabaseHistory, another: NewHistory, tmp_path: Path
+    kept: DatabaseHistory, another: NewHistory, tmp_path: Path
 ) -> None:
     for form in ("one.csv", "folder"):
-        assert not export(history.database, tmp_path / form)
+        assert not export(kept.database, tmp_path / form)
         assert not import_(another().database, tmp_path / form).added
 
 

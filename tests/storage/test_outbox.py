@@ -1,7 +1,8 @@
 """Each vote goes elsewhere, once by what it says, through failures and kills, and all come back into an empty database.
 
-The places: a folder on this machine, a fake of the one interface that fails when told to, and the Hub's two, whose
-client is replaced by one that takes only the calls that the real one has. The Hub itself is not asked.
+In each kind of database. The places: a folder on this machine, a fake of the one interface that fails when told to, and
+the Hub's two, whose client is replaced by one that takes only the calls that the real one has. The Hub itself is not
+asked.
 """
 
 import json
@@ -10,22 +11,29 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
 
+import numpy as np
 import pytest
+import sqlalchemy as sa
 from huggingface_hub import HfApi
 
+from arena.annotation import Judgement, QueuedPrompt, Reason, Source
 from arena.comparison import Choice, Comparison
 from arena.errors import StorageError
-from storage import DatabaseHistory, open_history, outbox
+from arena.judgements import RIGHT
+from storage import DatabaseHistory, DatabaseJudgements, DatabaseQueue, open_history, outbox, tables
 from storage.elsewhere import Folder, HubBucket, HubDataset, elsewhere_at
 from storage.outbox import Outbox, restore
+from tests.storage.contents import ballot, everything, prompt, task
 from tests.storage.examples import NOON, full_pair, pair, vote_on, without_nul
 
 ROOT = Path(__file__).parents[2]
+ABOUT = {"kind": "trained", "topic": "lamps", "document": "guide.pdf", "wording": "held out"}
 
 
 class FakeElsewhere:
@@ -85,6 +93,21 @@ class Entry:
 Place = FakeElsewhere | Folder | HubDataset
 
 
+@pytest.fixture
+def history(kept: DatabaseHistory) -> DatabaseHistory:
+    """In each kind of database."""
+    return kept
+
+
+@pytest.fixture
+def again(history: DatabaseHistory, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[DatabaseHistory]:
+    """Another database of the same kind, empty: what there is after a disk was lost."""
+    server = history.engine.dialect.name == "postgresql"
+    opened = open_history(request.getfixturevalue("new_server_database")() if server else tmp_path / "again.sqlite")
+    yield opened
+    opened.database.close()
+
+
 @pytest.fixture(params=["fake", "folder", "dataset", "bucket"])
 def there(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     folder = tmp_path / "elsewhere"
@@ -108,8 +131,24 @@ def voted(history: DatabaseHistory) -> Comparison:
     return compared
 
 
+def voted_in_the_queue(history: DatabaseHistory, sending: Outbox) -> None:
+    """A swapped, plain ballot of a question that much is known of, judged in haste three times; each cast is sent
+    before the next."""
+    queue = DatabaseQueue(history.database)
+    queue.add([QueuedPrompt("How long?", Source.QUESTIONS, fact="f", **ABOUT)], [("fine-tuned", "rag")])
+    waiting, text = queue.next_task() or pytest.fail("nothing waits")
+    queue.answered(waiting.id, pair(text))
+    showing = queue.claim("Ann") or pytest.fail("nothing to judge")
+    with history.database.writing() as connection:
+        connection.execute(sa.update(tables.ballot).values(swapped=True, plain=True))
+    for number, choice in enumerate((Choice.TIE, Choice.RIGHT, Choice.LEFT)):
+        said = Judgement(choice, (Reason.WRONG,), seconds=0.5 + number, hasty=True)
+        queue.vote(showing.ballot.id, "Ann", said, change=number > 0)
+        assert sending.send() == 1
+
+
 def test_every_vote_is_sent_with_all_that_it_takes_to_have_it_again(
-    history: DatabaseHistory, there: Place, tmp_path: Path
+    history: DatabaseHistory, there: Place, again: DatabaseHistory
 ) -> None:
     compared = voted(history)
     sending = Outbox(history.database, there)
@@ -119,7 +158,6 @@ def test_every_vote_is_sent_with_all_that_it_takes_to_have_it_again(
     assert str(sending.kept()) == "3 votes saved and backed up" and len(there.names()) == 3
     assert sending.backed_up(history.votes(compared.id)[0].id)
 
-    again = open_history(tmp_path / "again.sqlite")
     assert restore(again.database, there, print) == 3
     assert again.get(compared.id) == compared
     assert list(again.votes(compared.id)) == list(history.votes(compared.id))
@@ -127,17 +165,74 @@ def test_every_vote_is_sent_with_all_that_it_takes_to_have_it_again(
     assert Outbox(again.database, there).send() == 0  # what came from there is not sent again
 
 
-def test_votes_of_both_kinds_of_database_are_sent_and_restored(kept: DatabaseHistory, tmp_path: Path) -> None:
+def test_the_statistics_know_the_same_of_a_queue_vote_after_the_disk_was_lost(
+    history: DatabaseHistory, again: DatabaseHistory
+) -> None:
+    there = FakeElsewhere()
+    voted_in_the_queue(history, Outbox(history.database, there))
+    before = DatabaseJudgements(history.database).judgements()
+    assert (before.outcome.tolist(), before.plain.tolist(), before.hasty.tolist()) == ([RIGHT], [True], [True])
+    assert (before.kinds[before.kind[0]], before.topics[before.topic[0]]) == ("trained", "lamps")
+    assert (before.documents[before.document[0]], before.wordings[before.wording[0]]) == ("guide.pdf", "held out")
+
+    assert restore(again.database, there, print) == 3
+    np.testing.assert_equal(asdict(DatabaseJudgements(again.database).judgements()), asdict(before))
+    assert everything(again) == everything(history)
+
+
+def test_the_queue_goes_on_where_its_votes_came_back(history: DatabaseHistory, again: DatabaseHistory) -> None:
+    there = FakeElsewhere()
+    voted_in_the_queue(history, Outbox(history.database, there))
+    restore(again.database, there, print)
+    queue = DatabaseQueue(again.database)
+    assert queue.add([QueuedPrompt("How long?", Source.QUESTIONS)], [("fine-tuned", "rag")]).known == ["How long?"]
+    assert (queue.progress("Ann").done, queue.progress("Ann").votes, queue.claim("Ann")) == (1, 1, None)
+    assert queue.claim("Ben") is not None
+
+
+def test_files_from_before_ballots_were_sent_come_in_without_them(
+    history: DatabaseHistory, again: DatabaseHistory
+) -> None:
+    there = FakeElsewhere()
+    voted_in_the_queue(history, Outbox(history.database, there))
+    for name, content in there.files.items():
+        held = json.loads(content)
+        held["records"] = [each for each in held["records"] if each["table"] not in ("prompt", "task", "ballot")]
+        there.files[name] = json.dumps(held).encode()
+    assert restore(again.database, there, print) == 3
+    ((compared, votes),) = again.voted()
+    assert list(votes) == list(history.votes(compared.id))
+    assert len(DatabaseJudgements(again.database).judgements()) == 1
+
+
+def test_a_ballot_on_another_pair_than_its_tasks_brings_both_pairs(
+    history: DatabaseHistory, again: DatabaseHistory
+) -> None:
+    """As an import leaves it, where two sites answered the same prompt each for itself."""
+    of_task, shown, there = pair("Why?"), pair("Why?"), FakeElsewhere()
+    for compared in (of_task, shown):
+        history.save(compared)
+    with history.database.writing() as connection:
+        connection.execute(sa.insert(tables.prompt), prompt("p1", text="Why?"))
+        connection.execute(sa.insert(tables.task), task("t1", "p1", of_task.id))
+        connection.execute(sa.insert(tables.ballot), ballot("b1", "t1", shown.id))
+    history.cast(vote_on(shown, choice=Choice.BOTH_BAD, ballot="b1"))
+    Outbox(history.database, there).send()
+    assert restore(again.database, there, print) == 1
+    assert everything(again) == everything(history)
+
+
+def test_votes_of_both_kinds_of_database_are_sent_and_restored(history: DatabaseHistory, tmp_path: Path) -> None:
     there = FakeElsewhere()
     compared = without_nul(full_pair())
     whole = compared.with_answers({name: pair().answers["rag"] for name in ("rag", "fine-tuned")})
-    kept.save(whole)
-    kept.cast(vote_on(whole))
-    assert Outbox(kept.database, there).send() == 1
-    again = open_history(tmp_path / "again.sqlite")
-    restore(again.database, there, print)
-    assert list(again.votes(whole.id)) == list(kept.votes(whole.id))
-    assert restore(kept.database, there, print) == 0  # something is here already
+    history.save(whole)
+    history.cast(vote_on(whole))
+    assert Outbox(history.database, there).send() == 1
+    file = open_history(tmp_path / "file.sqlite")
+    restore(file.database, there, print)
+    assert list(file.votes(whole.id)) == list(history.votes(whole.id))
+    assert restore(history.database, there, print) == 0  # something is here already
 
 
 def test_what_failed_is_tried_again_until_it_is_there(
@@ -186,10 +281,10 @@ Outbox(open_history(sys.argv[1]).database, Told(Path(sys.argv[2]))).send()
 
 
 def test_killed_between_sending_and_noting_it_is_sent_again_and_there_once(
-    history: DatabaseHistory, tmp_path: Path
+    history: DatabaseHistory, place: str, again: DatabaseHistory, tmp_path: Path
 ) -> None:
     compared = voted(history)
-    command = [sys.executable, "-c", SENDER, str(history.path), str(tmp_path / "there")]
+    command = [sys.executable, "-c", SENDER, place, str(tmp_path / "there")]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
         assert sender.stdout is not None and sender.stdout.readline() == "put\n"
         sender.send_signal(signal.SIGKILL)
@@ -197,18 +292,17 @@ def test_killed_between_sending_and_noting_it_is_sent_again_and_there_once(
     sending = Outbox(history.database, there)
     assert sending.kept().elsewhere == 0 and len(there.names()) == 3
     assert sending.send() == 3 and len(there.names()) == 3
-    again = open_history(tmp_path / "again.sqlite")
     restore(again.database, there, print)
     assert list(again.vote_history(compared.id)) == list(history.vote_history(compared.id))
 
 
-def test_a_file_that_broke_off_is_told_and_the_others_come(history: DatabaseHistory, tmp_path: Path) -> None:
+def test_a_file_that_broke_off_is_told_and_the_others_come(history: DatabaseHistory, again: DatabaseHistory) -> None:
     voted(history)
     there = FakeElsewhere()
     Outbox(history.database, there).send()
     there.files["votes/torn.json"] = b'{"format": 1, "rec'
     said: list[str] = []
-    assert restore(open_history(tmp_path / "again.sqlite").database, there, said.append) == 3
+    assert restore(again.database, there, said.append) == 3
     assert said[0].startswith("Not restored: votes/torn.json is no vote")
 
 

@@ -1,17 +1,17 @@
-"""People and their sign-ins: who gets in, when that ends, and what the file gives away."""
+"""People and their sign-ins: who gets in, when that ends, and what a database gives away. In each kind of them."""
 
-import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from arena.errors import NotAllowed, StorageError
 from arena.people import NOBODY, Person, Role
-from storage import DatabasePeople, open_people, passwords
+from storage import DatabaseHistory, DatabasePeople, open_database, open_people, passwords, tables
 from storage.passwords import Cost
 from tests.storage.examples import CHEAP, OTHER, PASSWORD, people_in
 
@@ -29,17 +29,28 @@ def calendar() -> Calendar:
     return Calendar()
 
 
-@pytest.fixture(scope="module")
-def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once; each test has a copy."""
-    path = tmp_path_factory.mktemp("inhabited") / "arena.sqlite"
-    people_in(path).add("Ada", PASSWORD, Role.ADMIN)
-    return path
+@pytest.fixture
+def people(kept: DatabaseHistory, calendar: Calendar) -> DatabasePeople:
+    """Ada alone, an admin."""
+    made = DatabasePeople(kept.database, cost=CHEAP, now=calendar)
+    made.add("Ada", PASSWORD, Role.ADMIN)
+    return made
 
 
 @pytest.fixture
-def people(inhabited: Path, path: Path, calendar: Calendar) -> DatabasePeople:
-    return people_in(Path(shutil.copy(inhabited, path)), now=calendar)
+def in_a_file(path: Path) -> DatabasePeople:
+    """The same, for what is about the file."""
+    made = people_in(path)
+    made.add("Ada", PASSWORD, Role.ADMIN)
+    return made
+
+
+@pytest.fixture
+def elsewhere(place: str) -> Iterator[DatabasePeople]:
+    """The same people, as another process opens them."""
+    opened = DatabasePeople(open_database(place), cost=CHEAP)
+    yield opened
+    opened.database.close()
 
 
 def test_who_signs_in_is_known_by_the_token(people: DatabasePeople) -> None:
@@ -143,18 +154,34 @@ def test_the_last_admin_stays(people: DatabasePeople) -> None:
     assert people.all() == [Person("Ben", Role.ADMIN)]
 
 
-def test_two_admins_who_demote_each_other_leave_one(people: DatabasePeople) -> None:
-    people.add("Ben", PASSWORD, Role.ADMIN)
-    start = threading.Barrier(2)
+def refused(*acts: Callable[[], object]) -> list[BaseException]:
+    """What those raise that are done at once and do not pass."""
+    start = threading.Barrier(len(acts))
 
-    def demote(name: str) -> None:
+    def together(act: Callable[[], object]) -> None:
         start.wait()
-        people_in(people.database.path).change(name, role=Role.VISITOR)
+        act()
 
-    with ThreadPoolExecutor(2) as pool:
-        failures = [done.exception() for done in [pool.submit(demote, name) for name in ("Ada", "Ben")]]
-    assert sorted(str(type(one)) for one in failures) == sorted([str(type(None)), str(NotAllowed)])
+    with ThreadPoolExecutor(len(acts)) as pool:
+        failures = [done.exception() for done in [pool.submit(together, act) for act in acts]]
+    return [failure for failure in failures if failure is not None]
+
+
+def test_two_admins_who_demote_each_other_leave_one(people: DatabasePeople, elsewhere: DatabasePeople) -> None:
+    people.add("Ben", PASSWORD, Role.ADMIN)
+    (failure,) = refused(
+        lambda: people.change("Ada", role=Role.VISITOR), lambda: elsewhere.change("Ben", role=Role.VISITOR)
+    )
+    assert isinstance(failure, NotAllowed)
     assert [person.role for person in people.all()].count(Role.ADMIN) == 1
+
+
+def test_of_two_who_add_the_same_name_at_once_one_is_told(people: DatabasePeople, elsewhere: DatabasePeople) -> None:
+    (failure,) = refused(
+        lambda: people.add("Ben", OTHER, Role.VISITOR), lambda: elsewhere.add("ben", OTHER, Role.VISITOR)
+    )
+    assert isinstance(failure, NotAllowed) and "somebody of the name" in str(failure)
+    assert [person.name.lower() for person in people.all()] == ["ada", "ben"]
 
 
 def test_who_is_not_there_is_named(people: DatabasePeople) -> None:
@@ -172,9 +199,16 @@ def test_a_short_password_is_refused_and_changes_nothing(people: DatabasePeople)
     people.sign_in("Ada", PASSWORD)
 
 
-def test_the_file_holds_neither_passwords_nor_tokens(people: DatabasePeople) -> None:
+def test_the_database_holds_neither_passwords_nor_tokens(people: DatabasePeople) -> None:
     token = people.sign_in("Ada", PASSWORD)
-    kept = people.database.path.read_bytes()
+    with people.database.reading() as connection:
+        rows = [connection.execute(sa.select(table)).all() for table in tables.metadata.sorted_tables]
+    assert "Ada" in repr(rows) and token not in repr(rows) and PASSWORD not in repr(rows)
+
+
+def test_the_file_holds_neither_passwords_nor_tokens(in_a_file: DatabasePeople) -> None:
+    token = in_a_file.sign_in("Ada", PASSWORD)
+    kept = in_a_file.database.path.read_bytes()
     assert b"Ada" in kept and token.encode() not in kept and PASSWORD.encode() not in kept
 
 
@@ -189,11 +223,13 @@ def test_the_same_password_never_looks_the_same() -> None:
     assert CHEAP.hashed(PASSWORD) != CHEAP.hashed(PASSWORD)
 
 
-def test_people_are_kept(people: DatabasePeople) -> None:
-    assert open_people(people.database.path).all() == [Person("Ada", Role.ADMIN)]
+def test_people_are_kept(people: DatabasePeople, place: str) -> None:
+    again = open_people(place)
+    assert again.all() == [Person("Ada", Role.ADMIN)]
+    again.database.close()
 
 
-def test_a_file_that_is_gone_is_said_in_words(people: DatabasePeople, path: Path) -> None:
+def test_a_file_that_is_gone_is_said_in_words(in_a_file: DatabasePeople, path: Path) -> None:
     path.unlink()
     with pytest.raises(StorageError, match="could not be opened"):
-        people.signed_in("x")
+        in_a_file.signed_in("x")

@@ -30,12 +30,12 @@ def server(new_server_database: NewDatabase) -> str:
 
 
 @pytest.fixture
-def empty(postgresql: str, request: pytest.FixtureRequest) -> str:
+def empty(votes_server: str, request: pytest.FixtureRequest) -> str:
     """A database in which nothing is yet."""
     name = f"empty_{abs(hash(request.node.name))}"
-    with sa.create_engine(postgresql, isolation_level="AUTOCOMMIT").connect() as connection:
+    with sa.create_engine(votes_server, isolation_level="AUTOCOMMIT").connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    return f"{postgresql.rpartition('/')[0]}/{name}"
+    return f"{votes_server.rpartition('/')[0]}/{name}"
 
 
 def execute(address: str, *statements: str) -> None:

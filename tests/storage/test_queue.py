@@ -1,4 +1,5 @@
-"""The annotators' queue: who is shown what and how, what becomes of it, and that nobody gets too much."""
+"""The annotators' queue: who is shown what and how, what becomes of it, and that nobody gets too much. In each kind of
+database."""
 
 import random
 import threading
@@ -37,9 +38,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def history(kept: DatabaseHistory) -> DatabaseHistory:
+    """In each kind of database. That commits reach the disk is tested elsewhere, and takes long."""
+    if kept.engine.dialect.name == "sqlite":
+        sa.event.listen(kept.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    return kept
+
+
+@pytest.fixture
 def queue(history: DatabaseHistory, clock: Clock) -> DatabaseQueue:
-    """That commits reach the disk is tested elsewhere, and takes long."""
-    sa.event.listen(history.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
     return DatabaseQueue(history.database, QueueSettings(), clock, random.Random(7))
 
 

@@ -14,13 +14,18 @@ import sqlalchemy as sa
 
 from arena.annotation import QueuedPrompt, SkipReason, Source
 from arena.comparison import Choice
+from arena.elsewhere import Keeper
 from arena.errors import StorageError
 from arena.people import Person, Role
 from arena.queue import QueueSettings
-from storage import DatabaseQueue, open_database
+from storage import Database, DatabaseQueue, open_database
+from storage.elsewhere import Folder
+from storage.outbox import Outbox
 from tests.storage.examples import answered, pair
+from tests.ui.test_keeping import FakeKeeper
 from ui.annotate import Annotate
 from ui.annotate_screen import REASON_KEYS, help_html
+from ui.annotate_view import lay_out
 from ui.bench import Bench
 from ui.limits import Limits
 from ui.rights import Rights
@@ -30,9 +35,14 @@ REQUEST: Any = SimpleNamespace(headers={})
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> DatabaseQueue:
-    database = open_database(tmp_path / "arena.sqlite")
-    sa.event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+def database(tmp_path: Path) -> Database:
+    opened = open_database(tmp_path / "arena.sqlite")
+    sa.event.listen(opened.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    return opened
+
+
+@pytest.fixture
+def queue(database: Database) -> DatabaseQueue:
     return DatabaseQueue(database, QueueSettings(repeat_every=0))
 
 
@@ -49,9 +59,17 @@ def fill(queue: DatabaseQueue, number: int) -> None:
 class Page:
     """One open page of one person, as the browser sees it."""
 
-    def __init__(self, queue: DatabaseQueue, name: str = "Ann", person: Person | None = None) -> None:
+    def __init__(
+        self,
+        queue: DatabaseQueue,
+        name: str = "Ann",
+        person: Person | None = None,
+        keeper: Keeper | None = None,
+        **limits: Any,
+    ) -> None:
+        """`limits` as `Limits` takes them; without any nobody is held up."""
         rights = Rights(lambda request: person or Person(role=Role.ANNOTATOR), signs_in=person is not None)
-        self.handlers = Annotate(queue, rights, Limits(rights, votes_per_minute=1000))
+        self.handlers = Annotate(queue, rights, Limits(rights, **({"votes_per_minute": 1000} | limits)), keeper)
         self.name, self.queue = name, queue
         self.bench = Bench()
         self.sent: list[Any] = []
@@ -351,6 +369,50 @@ def test_too_long_a_note_is_refused_and_the_pair_stays(queue: DatabaseQueue) -> 
     page.fields = [[], "x" * 1001, ""]
     page.press(Choice.LEFT)
     assert "the limit is 1,000" in page.notice and page.question == question and votes(page) == []
+
+
+def test_a_person_votes_only_so_often_and_what_was_typed_waits_with_the_pair(queue: DatabaseQueue) -> None:
+    fill(queue, 4)
+    now = [0.0]
+    page = Page(queue, votes_per_minute=2, clock=lambda: now[0])
+    for _ in range(2):
+        page.press(Choice.LEFT)
+    question = page.question
+    page.fields = [["correct"], "a note", ""]
+    page.press(Choice.LEFT)
+    assert "Too many votes: 2 a minute are allowed. Wait 30 seconds" in page.notice and page.saved == ""
+    assert page.question == question and page.fields == [["correct"], "a note", ""] and len(votes(page)) == 2
+    now[0] = 30.0
+    page.press(Choice.LEFT)
+    assert "Saved" in page.saved and page.notice == "" and len(votes(page)) == 3
+
+
+def test_where_votes_are_sent_elsewhere_each_step_tells_how_many_are_there(
+    queue: DatabaseQueue, database: Database, tmp_path: Path
+) -> None:
+    fill(queue, 2)
+    sending = Outbox(database, Folder(tmp_path / "there"))
+    page = Page(queue, keeper=sending)
+    assert page.prepare()[3] == ""
+    page.press(Choice.LEFT)
+    assert "backed up" not in json.dumps(page.sent, default=str)  # a vote does not wait for the count
+    *_, line, timer = page.prepare()
+    assert "In all: 1 vote saved, 0 of them backed up." in line and timer.active
+    sending.send()
+    *_, line, timer = page.prepare()
+    assert "In all: 1 vote saved and backed up." in line and not timer.active
+
+
+@pytest.mark.parametrize("keeper", [None, FakeKeeper()])
+def test_only_where_votes_are_sent_elsewhere_there_is_a_line_about_it(
+    queue: DatabaseQueue, keeper: Keeper | None
+) -> None:
+    fill(queue, 1)
+    with gr.Blocks():
+        layout = lay_out(signs_in=False, keeps=keeper is not None)
+    assert (layout.kept is None) == (keeper is None)
+    for name in ("Ann", ""):
+        assert len(Page(queue, name=name, keeper=keeper).prepare()) == len(layout.later)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from arena.question import Turn
 from tests.fakes import Await, Pause
 from tests.ui.pages import FAILING, RAG, REQUEST, TUNED, Page, Request, everybody_is, signed_in_by_header
 from ui.history import HistoryPage
+from ui.limits import Limits
 
 BEACON = (
     "![x](http://evil.example/a.png) <img src=http://evil.example/b.png> <script>alert(1)</script> "
@@ -219,6 +220,21 @@ def test_a_person_asks_only_so_often_and_is_told_how_long_to_wait() -> None:
     page.begin("What was typed")
     assert "Too many questions: 12 a minute are allowed. Wait 5 seconds" in page.now
     assert not page.session.busy
+
+
+def test_a_person_votes_only_so_often_and_what_was_saved_stands() -> None:
+    page, now = Page(rights=everybody_is(Role.ANNOTATOR, "Ada", signs_in=True)), [0.0]
+    object.__setattr__(page.handlers, "limits", Limits(page.rights, votes_per_minute=2, clock=lambda: now[0]))
+    page.ask()
+    for choice in (Choice.LEFT, Choice.TIE, Choice.RIGHT):
+        page.vote(choice)
+    assert "Not voted: Too many votes: 2 a minute are allowed. Wait 30 seconds" in page.now
+    comparison = page.history.recent()[0]
+    assert [vote.choice for vote in page.history.votes(comparison.id)] == [Choice.TIE]
+    now[0] = 30.0
+    page.vote(Choice.RIGHT)
+    assert "Not voted" not in page.now
+    assert [vote.choice for vote in page.history.votes(comparison.id)] == [Choice.RIGHT]
 
 
 def test_a_vote_without_a_name_is_refused() -> None:

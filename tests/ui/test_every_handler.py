@@ -50,6 +50,7 @@ FOR_VISITORS = {
     "ResultsPage.show": "what the votes say, without names",
     "ResultsPage.follow": "the same, by address",
     "Keeping.look": "whether the vote of this page is backed up",
+    "Keeping.count": "how many votes are backed up",
     "Compare.remember": "gives a typed name back",
     "Compare.voter.<locals>.vote": "votes on what was asked on this page",
     "HistoryPage.open_clicked": "opens what one has the id of",

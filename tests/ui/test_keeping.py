@@ -1,4 +1,4 @@
-"""The line below a vote: saved, saved and backed up, or not known."""
+"""The line below a vote: saved, saved and backed up, or not known; and the one that counts all votes."""
 
 from typing import Any
 
@@ -16,6 +16,8 @@ class FakeKeeper:
         self.there, self.trouble, self.broken = there, trouble, broken
 
     def kept(self) -> Kept:
+        if self.broken:
+            raise StorageError("locked")
         return Kept(3, len(self.there), self.trouble)
 
     def backed_up(self, vote_id: str) -> bool:
@@ -26,9 +28,12 @@ class FakeKeeper:
 
 def looked(keeper: FakeKeeper, session: Session | None) -> tuple[str, bool]:
     """The line, and whether it is looked at again."""
-    line, timer = Keeping(keeper).look(session)
-    values: Any = timer if isinstance(timer, dict) else {"active": timer.active}
-    return line, values["active"]
+    return told(Keeping(keeper).look(session))
+
+
+def told(values: list[Any]) -> tuple[str, bool]:
+    line, timer = values
+    return line, timer["active"] if isinstance(timer, dict) else timer.active
 
 
 def voted() -> Session:
@@ -52,3 +57,20 @@ def test_a_vote_is_saved_first_and_backed_up_later() -> None:
 def test_a_database_that_does_not_answer_is_told_and_asked_again() -> None:
     line, again = looked(FakeKeeper(broken=True), voted())
     assert again and "not known: locked" in line
+
+
+def test_all_votes_are_counted_until_all_are_backed_up() -> None:
+    line, again = told(Keeping(FakeKeeper("v1", trouble="no <network>")).count())
+    assert again and "In all: 3 votes saved, 1 of them backed up; the rest is tried again (no &lt;network&gt;)." in line
+    line, again = told(Keeping(FakeKeeper("v1", "v2", "v3")).count())
+    assert not again and "In all: 3 votes saved and backed up." in line
+    line, again = told(Keeping(FakeKeeper(broken=True)).count())
+    assert again and "not known: locked" in line
+
+
+def test_where_nobody_has_voted_nothing_is_counted() -> None:
+    class Unused(FakeKeeper):
+        def kept(self) -> Kept:
+            return Kept(0, 0)
+
+    assert told(Keeping(Unused()).count()) == ("", False)
