@@ -8,6 +8,7 @@ PORT ?= 7860
 
 # The marker is newer than the requirements once everything is installed: a second run starts in seconds.
 .venv/installed: requirements.txt requirements-stores.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else f"This is Python {v[0]}.{v[1]}, and the packages need 3.11 to 3.13: run make with PYTHON=python3.12, or another that you have.")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt

@@ -27,10 +27,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve(command: list[str], port: int, log: Path, patience: float) -> Iterator[str]:
+def serve(
+    command: list[str], port: int, log: Path, patience: float, environment: dict[str, str] | None = None
+) -> Iterator[str]:
     """Start a server, wait for its /healthz, hand out its address, end it."""
     with log.open("w") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}"
             deadline = time.monotonic() + patience
@@ -56,16 +58,26 @@ def fast_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The whole app on a copy of the demo workspace, so that a test leaves no votes in it."""
-    if not (ROOT / "app.py").exists():
-        pytest.skip("app.py is not there yet")
-    folder = tmp_path_factory.mktemp("real")
-    leftovers = shutil.ignore_patterns("arena.sqlite*", "runs", "*.tmp")
-    shutil.copytree(ROOT / "demo", folder / "demo", ignore=leftovers)
+def asked_for(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file in which `real_server` writes whom outside this machine it wanted to reach."""
+    return tmp_path_factory.mktemp("network") / "asked for"
+
+
+@pytest.fixture(scope="module")
+def real_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the demo workspace as on its first start, so that a test leaves no votes in it."""
+    leftovers = shutil.ignore_patterns("arena.sqlite*", "index", "runs", "*.tmp")
+    return Path(shutil.copytree(ROOT / "demo", tmp_path_factory.mktemp("real") / "demo", ignore=leftovers))
+
+
+@pytest.fixture(scope="module")
+def real_server(real_workspace: Path, asked_for: Path) -> Iterator[str]:
+    """The whole app, on a machine without a network, which nothing tells it of."""
     port = free_port()
-    command = [sys.executable, "app.py", "--workspace", str(folder / "demo"), "--port", str(port)]
-    yield from serve(command, port, folder / "log", 120)
+    command = [sys.executable, "app.py", "--workspace", str(real_workspace), "--port", str(port)]
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    environment |= {"PYTHONPATH": str(Path(__file__).parent / "watched"), "ASKED_FOR": str(asked_for)}
+    yield from serve(command, port, real_workspace.parent / "log", 120, environment)
 
 
 @pytest.fixture(scope="session")
