@@ -1,7 +1,7 @@
 """From a question to passages and the sentences in them that a small model should read.
 
 Passages are ranked by meaning and words (min-max average of FAISS and BM25 scores, which beats reciprocal rank fusion
-on CISI and the demo (docs/measured.md), as on 16 of 18 BEIR sets in Pyserini's figures); sentences by their mixed
+on CISI (docs/measured.md), as on 16 of 18 BEIR sets in Pyserini's figures); sentences by their mixed
 vectors and words. A query costs one embedding. A filter is applied before anything is ranked, not to what was found.
 Does not know what is done with the result.
 """
