@@ -340,11 +340,11 @@ def whole(checkpoint: Path) -> bool:
 
 
 @contextmanager
-def on_disk(*folders: Path) -> Iterator[None]:
-    """What the disk refuses is said with the way out.
+def on_disk(folder: Path) -> Iterator[None]:
+    """What the disk refuses in this folder is said with the way out.
 
     Raises:
-        ArenaError: a folder cannot be written, or the disk is full.
+        ArenaError: it cannot be written, or the disk is full.
     """
     try:
         yield
@@ -352,9 +352,8 @@ def on_disk(*folders: Path) -> Iterator[None]:
         refused = error.errno in REFUSED if isinstance(error, OSError) else "os error" in str(error)
         if not refused:
             raise
-        places = " or ".join(map(str, folders))
         raise ArenaError(
-            f"{places} cannot be written ({error}): free some space, or allow it with chmod u+w. The same command goes "
+            f"{folder} cannot be written ({error}): free some space, or allow it with chmod u+w. The same command goes "
             "on from the last checkpoint that is whole."
         ) from error
 

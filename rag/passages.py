@@ -43,7 +43,8 @@ def as_documents(index: Index, found: Found) -> list[Document]:
     documents = []
     best = {number: max(sentence["score"] for sentence in sentences) for number, sentences in passages.items()}
     copies = {
-        number: _copies(index, number, [each["text"] for each in passages[number]], found.near) for number in best
+        number: _copies(index, number, [each["text"] for each in sentences], found.near)
+        for number, sentences in passages.items()
     }
     said = {copy for found_again in copies.values() for copy in found_again}
     for number, score in [*best.items(), *(each for each in found.unused if each[0] not in said)]:
