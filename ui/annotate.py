@@ -54,11 +54,17 @@ class Annotate:
             return self._paint(bench, before, request)
 
     def greet(self, name: str, bench: Bench, request: gr.Request) -> Updates:
-        """On opening the tab: under the name typed elsewhere. Where it is not known yet, `follow` comes soon."""
-        if bench.annotator and not self.rights.name(request, name):
-            return [gr.skip()] * (_STEP + 1)
-        name = name or bench.typed_elsewhere
-        return [name, *self.look(name, bench, request)]
+        """On opening the tab: under the name typed elsewhere. Where it is not known yet, nothing changes and `follow`
+        comes soon: its pair may reach the browser before this answer does."""
+        nothing = [gr.skip()] * (_STEP + 1)
+        with bench.lock:
+            bench.visited = True
+            if bench.annotator and not self.rights.name(request, name):
+                return nothing
+            if not self.rights.signs_in and not name and bench.typed_elsewhere is None:
+                return nothing
+            name = name or bench.typed_elsewhere or ""
+            return [name, *self.look(name, bench, request)]
 
     def follow(self, name: str, bench: Bench, request: gr.Request) -> Updates:
         """The name on the Compare page is known, or changed: whoever waits here for one gets a pair. Nobody else does:

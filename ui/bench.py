@@ -23,11 +23,12 @@ REMEMBERED = 20
 class Bench:
     """One open page. `current` is being judged, `ahead` comes next and is reserved already, `opened` was closed before
     and is open again. `mark` names what is on the screen; `saved`: what was just saved, for the person. `visited`: the
-    tab was opened; `typed_elsewhere`: the name on the Compare page. No dataclass: Gradio would take one apart."""
+    tab was opened; `typed_elsewhere`: the name on the Compare page, None until the browser told it. No dataclass:
+    Gradio would take one apart."""
 
     def __init__(self) -> None:
         self.visited = False
-        self.typed_elsewhere = ""
+        self.typed_elsewhere: str | None = None
         self.annotator = ""
         self.current: Showing | None = None
         self.ahead: Showing | None = None

@@ -457,6 +457,25 @@ def test_a_page_opened_before_its_name_is_known_gets_a_pair_once_it_is(queue: Da
     assert page.bench.annotator == "Ann" and page.bench.notice == ""
 
 
+def test_the_tab_opened_first_says_nothing_that_could_arrive_after_the_pair(queue: DatabaseQueue) -> None:
+    fill(queue, 1)
+    rights = Rights(lambda request: Person(role=Role.ANNOTATOR))
+    handlers, bench = Annotate(queue, rights, Limits(rights)), Bench()
+    early = handlers.greet("", bench, REQUEST)  # before the browser knew the name
+    shown = handlers.follow("guest-1f2e", bench, REQUEST)
+    assert all(value == gr.skip() for value in early)  # so either may be painted last
+    assert shown[0] == "guest-1f2e" and "Question" in shown[5]
+
+
+def test_a_name_taken_away_is_asked_for_on_opening_the_tab(queue: DatabaseQueue) -> None:
+    fill(queue, 1)
+    rights = Rights(lambda request: Person(role=Role.ANNOTATOR))
+    handlers, bench = Annotate(queue, rights, Limits(rights)), Bench()
+    handlers.follow("guest-1f2e", bench, REQUEST)
+    handlers.follow("", bench, REQUEST)
+    assert "Type your name first" in handlers.greet("", bench, REQUEST)[3]
+
+
 def test_who_only_compares_keeps_no_pair_from_others(queue: DatabaseQueue) -> None:
     fill(queue, 2)
     rights = Rights(lambda request: Person(role=Role.ANNOTATOR))
