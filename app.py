@@ -1,5 +1,6 @@
 """The entry point: the command line. No arguments: serve. What is served is built in wiring.py."""
 
+import gc
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -62,6 +63,7 @@ def everywhere(command: Any, workspace: Path) -> dict[str, Any]:
 
 
 def run_server(path: Path, host: str, port: int) -> None:
+    gc.disable()  # until the page is up: what is imported stays, and to look through it again and again takes a sixth
     import ui
     from ui.ports import check_port
 
@@ -119,6 +121,8 @@ def run_server(path: Path, host: str, port: int) -> None:
         )
 
         def ready() -> None:
+            gc.freeze()
+            gc.enable()
             parts.start()
             standings.warm(after=parts.index.wait)
             if queue.settings.answer_ahead:

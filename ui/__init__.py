@@ -46,18 +46,19 @@ def build(
     Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
-    return build_pages(
-        runner,
-        history,
-        settings,
-        desk,
-        shelf,
-        rights=rights,
-        people=people,
-        standings=standings,
-        exports=exports,
-        queue=queue,
-    )
+    with quick_gradio.without_app():
+        return build_pages(
+            runner,
+            history,
+            settings,
+            desk,
+            shelf,
+            rights=rights,
+            people=people,
+            standings=standings,
+            exports=exports,
+            queue=queue,
+        )
 
 
 def launch(demo: "Blocks", settings: Settings, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> None:

@@ -15,6 +15,7 @@ from arena.people import Role
 from arena.ports import Exports
 from ui import exports as downloads
 from ui.ports import check_port, port_taken
+from ui.quick_gradio import without_app
 from ui.rights import Allowed, Asked, Rights, open_to_all
 from ui.settings import Settings
 from ui.theme import theme
@@ -154,7 +155,8 @@ def launch(
         ArenaError: the port is taken or the host is not this machine's.
     """
     check_port(host, port)
-    demo.queue(api_open=False, max_size=MAX_WAITING)
+    with without_app():
+        demo.queue(api_open=False, max_size=MAX_WAITING)
     rights = rights or open_to_all(demo)
     routes = [*doors, *(downloads.routes(exports, rights) if exports is not None else ())]
 
