@@ -97,11 +97,9 @@ class _NoApp:
 @contextmanager
 def without_app() -> Iterator[None]:
     """While the pages are laid out and their queue is set up, Gradio makes no web application."""
-    import gradio.blocks
-
-    kept = gradio.blocks.App
-    gradio.blocks.App = _NoApp  # type: ignore[misc, assignment]
+    blocks: Any = importlib.import_module("gradio.blocks")
+    kept, blocks.App = blocks.App, _NoApp
     try:
         yield
     finally:
-        gradio.blocks.App = kept  # type: ignore[misc]
+        blocks.App = kept

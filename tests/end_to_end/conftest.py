@@ -84,7 +84,7 @@ def real_server(real_workspace: Path, asked_for: Path) -> Iterator[str]:
 def browser() -> Iterator[Any]:
     executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         executable = None
     if executable is None:
@@ -92,6 +92,7 @@ def browser() -> Iterator[Any]:
         if os.environ.get("REQUIRE_BROWSER") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=20_000)  # how fast a page is, benchmarks tell; a busy machine fails nothing
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage"]
