@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["heading", "lead", "paragraph", "item", "row"]
+Kind = Literal["heading", "lead", "paragraph", "item", "row", "picture"]
 
 
 @dataclass(frozen=True)
 class Block:
     """`heading` has a level (1 is the top). `lead` introduces what follows up to the next lead or heading, as
-    the question of an FAQ does. `row` is a table row as "Header: value; Header: value". `page` counts from 1."""
+    the question of an FAQ does. `row` is a table row as "Header: value; Header: value". `picture` is a page of which
+    only a picture was found: it has no text. `page` counts from 1."""
 
     text: str
     kind: Kind = "paragraph"
@@ -19,11 +20,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Document:
-    """`name` is the path below `documents/`, with forward slashes."""
+    """`name` is the path below `documents/`, with forward slashes; `note` says what of it was not read, and the way
+    out, in words for a person."""
 
     name: str
     title: str
     blocks: tuple[Block, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)

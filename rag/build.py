@@ -22,7 +22,7 @@ from rag.sections import Chunk, source_text, split_document
 from rag.settings import Settings
 from rag.store import File, Held, Manifest, Stamp, load_part
 
-FORMAT = "4"
+FORMAT = "5"
 """Raise it when parsing, splitting, what is embedded or a part's file changes, so that old indexes are rebuilt."""
 ENCODE_AT_ONCE = 8
 """Texts of about the same length, for what is shorter is computed as if it were as long. A document seldom has many:
@@ -40,6 +40,15 @@ def chunk_text(chunk: Chunk) -> str:
     return f"{chunk.context}\n{chunk.text}"
 
 
+@dataclass(frozen=True)
+class Split:
+    """A document that awaits its vectors."""
+
+    chunks: tuple[Chunk, ...]
+    source: str
+    note: str
+
+
 @dataclass
 class Build:
     """One build. `folder` is the index's, `old` its manifest so far, `keep` is handed each new part's key and file
@@ -55,7 +64,7 @@ class Build:
     parts: dict[str, Part] = field(default_factory=dict, init=False)
     embedded: int = field(default=0, init=False)
     _stamps: dict[str, Stamp] = field(default_factory=dict, init=False)
-    _to_embed: dict[str, tuple[tuple[Chunk, ...], str]] = field(default_factory=dict, init=False)
+    _to_embed: dict[str, Split] = field(default_factory=dict, init=False)
 
     def manifest(self, scanned: Sequence[Scanned]) -> Manifest:
         """The index of these files, with `parts` filled. Digests are of what was read, should it have changed since.
@@ -85,7 +94,7 @@ class Build:
         elif before and all(self._is_known(held.part) for held in before.documents) and not _by_chance(before):
             yield before.renamed(found.name)
         elif not is_archive(found.name) and self._is_known(key):
-            yield File(found.name, found.digest, found.size, (Held(found.name, key, found.size),))
+            yield File(found.name, found.digest, found.size, (self._held(found.name, key, found.size),))
         else:
             data = attempt(found.name, found.path.read_bytes)
             if not isinstance(data, Skipped):
@@ -111,11 +120,14 @@ class Build:
             if isinstance(parsed, Skipped):
                 return parsed
             self._to_embed[key] = self._split(parsed)
-        return Held(name, key, len(data))
+        return self._held(name, key, len(data))
 
-    def _split(self, document: Document) -> tuple[tuple[Chunk, ...], str]:
+    def _held(self, name: str, key: str, size: int) -> Held:
+        return Held(name, key, size, (self._to_embed.get(key) or self.parts[key]).note)
+
+    def _split(self, document: Document) -> Split:
         chunks = split_document(document, self.settings.chunk_tokens, self.embedder.count_tokens)
-        return tuple(replace(chunk, document="") for chunk in chunks), source_text(document)
+        return Split(tuple(replace(chunk, document="") for chunk in chunks), source_text(document), document.note)
 
     def _key(self, name: str, digest: str) -> str:
         """What a part is made from. Of the name only the last piece: its ending chooses the parser, the rest may
@@ -132,13 +144,15 @@ class Build:
         return True
 
     def _embed(self) -> None:
-        texts = {key: _texts(chunks) for key, (chunks, _) in self._to_embed.items()}
+        texts = {key: _texts(split.chunks) for key, split in self._to_embed.items()}
         total, done = sum(map(len, texts.values())), 0
-        for key, (chunks, source) in self._to_embed.items():
-            part = replace(_part(chunks, self._encoded(texts[key], done, total), self.settings), source=source)
+        for key, split in self._to_embed.items():
+            embedded = _part(split.chunks, self._encoded(texts[key], done, total), self.settings)
+            part = replace(embedded, source=split.source, note=split.note)
             if fault := part.fault():
+                first = split.chunks[0].text[:60]
                 raise IndexUnavailable(
-                    f'The embedder {self.embedder.identity} {fault}, for "{chunks[0].text[:60]}": install it again, '
+                    f'The embedder {self.embedder.identity} {fault}, for "{first}": install it again, '
                     "or name another one (embedder in workspace.toml)."
                 )
             data = part.packed()

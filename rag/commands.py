@@ -33,7 +33,8 @@ def list_documents(workspace: Workspace) -> None:
     for row in rows:
         if row.state != "skipped":
             chunks = "-" if row.chunks is None else str(row.chunks)
-            typer.echo(f"{row.state:8} {chunks:>6} passages {_size(row.size):>8}  {row.name}")
+            note = f": {row.reason}" if row.reason else ""
+            typer.echo(f"{row.state:8} {chunks:>6} passages {_size(row.size):>8}  {row.name}{note}")
     for row in rows:
         if row.state == "skipped":
             typer.echo(f"skipped  {row.name}: {row.reason}")

@@ -7,7 +7,7 @@ dot or `~$`.
 
 import hashlib
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -40,6 +40,8 @@ PARSERS: dict[str, Callable[[bytes], tuple[str, list[Block]]]] = {
     ".epub": parse_epub,
 }
 ARCHIVE = ".zip"
+NAMED = 10
+"""Page numbers in one message."""
 Found = TypeVar("Found")
 Progress = Callable[[str, int, int], None]
 """What is being done, how many are done, how many there are."""
@@ -156,9 +158,19 @@ def parse_document(name: str, data: bytes) -> Document:
     check_content(ending, data)
     title, parsed = PARSERS[ending](data)
     blocks = tuple(block for block in map(visible_block, parsed) if block.text)
+    pictures = [block.page for block in parsed if block.kind == "picture" and block.page]
     if not any(block.kind != "heading" for block in blocks):
         raise Unreadable("no text in it: add some (pictures are not read), or delete it")
-    return Document(name, visible(title) or path.stem.replace("-", " ").replace("_", " "), blocks)
+    title = visible(title) or path.stem.replace("-", " ").replace("_", " ")
+    return Document(name, title, blocks, _not_read(pictures))
+
+
+def _not_read(pages: Sequence[int]) -> str:
+    if not pages:
+        return ""
+    first = f"page {pages[0]} is a picture" if len(pages) == 1 else f"{len(pages)} pages are pictures"
+    rest = "" if len(pages) == 1 else f" ({', '.join(map(str, pages[:NAMED]))}{', …' if len(pages) > NAMED else ''})"
+    return f"{first}{rest} and not read: run text recognition (OCR) over the file and add it again"
 
 
 def attempt(name: str, work: Callable[[], Found]) -> Found | Skipped:

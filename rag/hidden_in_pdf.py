@@ -46,6 +46,11 @@ class State:
     """A Type 3 font has a scale of its own: its size says nothing."""
 
 
+def is_scan(page: PageObject) -> bool:
+    """Whether a page has a picture as large as one of a whole page is."""
+    return _pixels(_resolved(page.get("/Resources")) or {}) >= SCAN
+
+
 class Unseen:
     """Visitors for `extract_text`: `before` empties the strings that would not be seen; `after` must follow along."""
 
@@ -55,7 +60,7 @@ class Unseen:
         self._state, self._saved = State(), list[State]()
         self._outside: list[tuple[Any, list[float], State, int]] = []
         self._resources = _resolved(page.get("/Resources")) or {}
-        self._scanned = _pixels(self._resources) >= SCAN
+        self._scanned = is_scan(page)
         self._base = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
         self._path: list[tuple[float, float]] = []
         self._painted: list[Box] = []

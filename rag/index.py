@@ -38,7 +38,8 @@ def silent(doing: str, done: int, total: int) -> None:
 @dataclass(frozen=True)
 class Report:
     """What opening did. `saved` is False when the disk refused: the index then lives until the program ends.
-    `embedded`: how many of the documents had to be. `stored`: what was done to a vector store elsewhere."""
+    `embedded`: how many of the documents had to be. `partly`: those of which something was not read. `stored`: what was
+    done to a vector store elsewhere."""
 
     status: Literal["reused", "built", "rebuilt"]
     reason: str
@@ -50,6 +51,7 @@ class Report:
     saved: bool = True
     embedded: int = 0
     stored: str = ""
+    partly: tuple[Skipped, ...] = ()
 
     def __str__(self) -> str:
         lines = [
@@ -58,7 +60,9 @@ class Report:
             f"{len(self.skipped)} files skipped"
         ]
         lines += [self.stored] if self.stored else []
-        return "\n".join([*lines, *(f"  skipped {item.name}: {item.reason}" for item in self.skipped)])
+        lines += [f"  skipped {item.name}: {item.reason}" for item in self.skipped]
+        lines += [f"  read in part {item.name}: {item.reason}" for item in self.partly]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,7 @@ class Index:
                 passages=passages,
                 sentences=sentences,
                 skipped=manifest.skipped,
+                partly=manifest.partly,
             ),
         )
 
@@ -248,9 +253,8 @@ class _Opening:
         none = self.embedder.encode([])
         sentence_vectors = numpy.concatenate([none, *(part.sentence_vectors for _, part in held)])
         seconds = time.monotonic() - self.began
-        report = Report(
-            status, reason, len(held), *_sizes(chunks), manifest.skipped, seconds, saved=saved, embedded=embedded
-        )
+        sizes = len(held), *_sizes(chunks)
+        report = Report(status, reason, *sizes, manifest.skipped, seconds, saved, embedded, partly=manifest.partly)
         return Index(
             identity=manifest.identity,
             embedder=self.embedder,

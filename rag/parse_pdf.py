@@ -1,4 +1,5 @@
-"""PDF: text with page numbers, headings by their size, tables by their columns. Does not read scanned images.
+"""PDF: text with page numbers, headings by their size, tables by their columns. Scanned pages are
+named, not read.
 
 Text that a reader does not see is dropped, as far as `rag/hidden_in_pdf.py` notices it.
 """
@@ -14,7 +15,7 @@ from typing import Any
 from pypdf import PageObject, PdfReader
 
 from rag.blocks import Block, Unreadable, rows_as_blocks
-from rag.hidden_in_pdf import Unseen
+from rag.hidden_in_pdf import Unseen, is_scan
 
 HEADING_RATIO = 1.15
 """A line set this much larger than the body is a heading."""
@@ -48,7 +49,9 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
         # Many PDFs only forbid printing: they open with the empty password.
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted: save it without a password")
-        pages = _without_running_lines([_lines(page) for page in reader.pages])
+        read = [_lines(page) for page in reader.pages]
+        pictures = [not lines and is_scan(page) for lines, page in zip(read, reader.pages, strict=True)]
+        pages = _without_running_lines(read)
         title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
@@ -65,7 +68,8 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
     levels = {size: level for level, size in enumerate(_heading_sizes(sizes, body), 1)}
     blocks: list[Block] = []
     for number, lines in enumerate(pages, 1):
-        _join_over_pages(blocks, _blocks(lines, levels, number))
+        picture = [Block("", "picture", page=number)] if pictures[number - 1] else []
+        _join_over_pages(blocks, picture or _blocks(lines, levels, number))
     largest = next((block.text for block in blocks if block.kind == "heading" and block.level == 1), "")
     return largest or title, blocks
 

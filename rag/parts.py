@@ -21,19 +21,26 @@ UNIT_LENGTH_TOLERANCE = 1e-3
 @dataclass(frozen=True, eq=False)
 class Part:
     """`vectors` has one row per chunk, `sentence_vectors` one per sentence; the chunks' `document` is empty. `source`:
-    the text that they are taken from."""
+    the text that they are taken from; `note`: what of the document was not read, in words."""
 
     chunks: tuple[Chunk, ...]
     vectors: numpy.ndarray
     sentence_vectors: numpy.ndarray
     source: str = ""
+    note: str = ""
 
     def packed(self) -> bytes:
         """The content of its file: an npz, in which each array has a checksum; equal parts are packed alike."""
         rows = [{name: value for name, value in asdict(chunk).items() if name != "document"} for chunk in self.chunks]
         file = io.BytesIO()
-        chunks, source = _bytes(rows), _bytes(self.source)
-        numpy.savez(file, chunks=chunks, source=source, vectors=self.vectors, sentence_vectors=self.sentence_vectors)
+        numpy.savez(
+            file,
+            chunks=_bytes(rows),
+            source=_bytes(self.source),
+            note=_bytes(self.note),
+            vectors=self.vectors,
+            sentence_vectors=self.sentence_vectors,
+        )
         return file.getvalue()
 
     def fault(self) -> str | None:
@@ -61,8 +68,8 @@ def unpacked(data: bytes) -> Part | str:
     try:
         with numpy.load(io.BytesIO(data), allow_pickle=False) as held:
             rows = json.loads(held["chunks"].tobytes())
-            source = str(json.loads(held["source"].tobytes()))
-            part = Part(_chunks(rows), held["vectors"], held["sentence_vectors"], source)
+            source, note = (str(json.loads(held[name].tobytes())) for name in ("source", "note"))
+            part = Part(_chunks(rows), held["vectors"], held["sentence_vectors"], source, note)
         return part.fault() or part
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         return f"was damaged ({type(error).__name__})"

@@ -34,11 +34,13 @@ POLL = 0.5
 
 @dataclass(frozen=True)
 class Held:
-    """A document that a file holds: itself, or one of an archive. `part` is the key of its part, `size` in bytes."""
+    """A document that a file holds: itself, or one of an archive. `part` is the key of its part, `size` in bytes,
+    `note` what of it was not read."""
 
     name: str
     part: str
     size: int
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ class Manifest:
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         return tuple(item for file in self.files for item in file.skipped)
+
+    @property
+    def partly(self) -> tuple[Skipped, ...]:
+        """Documents of which something was not read, with what."""
+        return tuple(Skipped(held.name, held.note) for held in self.documents if held.note)
 
     def without(self, names: Collection[str]) -> "Manifest":
         """The manifest of an index that never saw the files of these names."""

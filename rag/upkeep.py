@@ -24,7 +24,8 @@ State = Literal["indexed", "new", "changed", "deleted", "skipped"]
 @dataclass(frozen=True)
 class Row:
     """A document, or a file that is none. `state`: "new" and "changed" await the next build, "deleted" is in the index
-    and no longer on the disk, "skipped" has a `reason`. `chunks` is None where nobody has counted; `size` in bytes."""
+    and no longer on the disk, "skipped" has a `reason`, and what is in the index has one where a part of it
+    was not read. `chunks` is None where nobody has counted; `size` in bytes."""
 
     name: str
     state: State
@@ -54,7 +55,7 @@ def listing(workspace: Path, settings: Settings) -> list[Row]:
 def _rows(file: store.File, manifest: store.Manifest, change: str | None) -> Iterator[Row]:
     state: State = "changed" if change == "changed" else "deleted" if change == "deleted" else "indexed"
     for held in file.documents:
-        yield Row(held.name, state, held.size, manifest.parts[held.part].chunks)
+        yield Row(held.name, state, held.size, manifest.parts[held.part].chunks, held.note)
     if state != "deleted":
         for item in file.skipped:
             yield Row(item.name, "skipped", file.size if item.name == file.name else 0, reason=item.reason)

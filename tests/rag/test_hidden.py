@@ -202,6 +202,36 @@ def test_text_behind_a_scan_is_read_for_it_is_what_the_scan_shows() -> None:
     assert "WITHOUT INK" in read("a.pdf", pdf(scan=True))
 
 
+def pages(*kinds: str) -> bytes:
+    """A PDF of pages that have "text", a "scan" of a page, a small "logo" or nothing."""
+    from PIL import Image
+    from reportlab.lib.utils import ImageReader
+
+    out = io.BytesIO()
+    canvas = Canvas(out, pagesize=(600, 800))
+    for number, kind in enumerate(kinds, 1):
+        if kind == "text":
+            canvas.drawString(50, 700, f"The lamp on page {number} is made of brass.")
+        elif kind in ("scan", "logo"):
+            size = (620, 877) if kind == "scan" else (62, 87)
+            canvas.drawImage(ImageReader(Image.new("L", size, 255)), 0, 0, *size)
+        canvas.showPage()
+    canvas.save()
+    return out.getvalue()
+
+
+def test_scanned_pages_among_others_are_named() -> None:
+    mixed = parse_document("a.pdf", pages("text", "scan", "", "logo", "scan", "text"))
+    assert mixed.note.startswith("2 pages are pictures (2, 5) and not read: run text recognition (OCR)")
+    assert [block.page for block in mixed.blocks] == [1, 6]
+    assert parse_document("a.pdf", pages("scan", "text")).note.startswith("page 1 is a picture and not read: run")
+    assert (
+        "12 pages are pictures (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …)"
+        in parse_document("a.pdf", pages("text", *["scan"] * 12)).note
+    )
+    assert parse_document("a.pdf", pages("text", "", "logo")).note == ""
+
+
 def test_a_cropped_page_shows_what_is_within_the_crop() -> None:
     writer = PdfWriter(clone_from=io.BytesIO(pdf()))
     writer.pages[0].cropbox.upper_right = (600, 690)

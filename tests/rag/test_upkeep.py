@@ -22,6 +22,8 @@ from rag.parts import Part
 from rag.progress import lines
 from rag.settings import Settings
 from rag.upkeep import Row, delete, faults, file_named, listing
+from tests.rag.test_documents import has_a_way_out
+from tests.rag.test_hidden import pages
 from tests.storage.conftest import without_privileges
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +71,21 @@ def test_the_list_tells_the_state_of_each_document(boxed: Path) -> None:
     assert re.search(r"^indexed +2 passages +0\.3 kB  lamps\.md$", output, re.M)
     assert "skipped  empty.txt: empty" in output
     assert f"Bring the index up to date: python -m rag index {boxed}" in output
+
+
+def test_what_was_not_read_of_a_document_is_said_wherever_it_is_listed(
+    workspace: Path, embedder: SentenceEmbedder
+) -> None:
+    documents = workspace / "documents"
+    (documents / "manual.pdf").write_bytes(pages("text", "scan"))
+    report = open_or_build(workspace, embedder).report
+    assert "read in part manual.pdf: page 2 is a picture" in str(report)
+    (documents / "sub").mkdir()
+    (documents / "manual.pdf").rename(documents / "sub" / "manual.pdf")  # nothing is read again
+    assert "read in part sub/manual.pdf: page 2 is a picture" in str(open_or_build(workspace, embedder).report)
+    (row,) = [row for row in listing(workspace, Settings()) if row.name == "sub/manual.pdf"]
+    assert row.state == "indexed" and has_a_way_out(row.reason)
+    assert "sub/manual.pdf: page 2 is a picture" in run("list", workspace)[1]
 
 
 def test_the_list_of_a_workspace_without_index_or_documents_says_what_to_do(workspace: Path) -> None:
