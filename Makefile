@@ -21,8 +21,10 @@ setup: .venv/installed
 run: setup
 	$(BIN)/python app.py --workspace $(WORKSPACE) --port $(PORT)
 
+# Two processes, each with one thread to compute in: more threads than cores slow torch down many times over. In the
+# order of the files, for the browser tests must come last.
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check .

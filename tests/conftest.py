@@ -38,5 +38,6 @@ def votes_server() -> Iterator[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests go last: Playwright keeps an event loop running in this thread until the session ends,
-    and asyncio.run refuses to start beside it."""
-    items.sort(key=lambda item: "end_to_end" in item.path.parts)
+    and asyncio.run refuses to start beside it. The longest of them goes first, so that a process beside this one has
+    something to do meanwhile."""
+    items.sort(key=lambda item: ("end_to_end" in item.path.parts, item.path.stem != "test_real_journey"))
