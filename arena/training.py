@@ -35,11 +35,24 @@ class RunState:
         return self.status in ("running", "stopping")
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What an adapter knew when its training had ended: how many questions of a kind were answered right, and how many
+    were asked, by the kind's name in its model card."""
+
+    what: Kind
+    figures: tuple[tuple[str, int, int], ...]
+
+
 class TrainingDesk(Protocol):
     """Where one run at a time is started and ended. Every method raises `ArenaError` with the way out."""
 
     def state(self) -> RunState:
         """The run that is alive, else the last one."""
+        ...
+
+    def learnt(self) -> tuple[Learnt, ...]:
+        """Of each adapter that is there and was examined, whether it was trained here or came with the workspace."""
         ...
 
     def start(self, kind: Kind) -> None:

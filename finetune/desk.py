@@ -23,7 +23,8 @@ import psutil
 from filelock import FileLock, Timeout
 
 from arena.errors import ArenaError
-from arena.training import Kind, RunState, Status
+from arena.training import Kind, Learnt, RunState, Status
+from finetune.figures import examined
 
 COMMANDS: dict[Kind, str] = {"fine-tuned": "train", "hybrid": "hybrid"}
 PATIENCE = 60.0
@@ -157,6 +158,12 @@ class Desk:
             return self._told(kind, run, log or Log())
         except OSError as error:
             raise self._unreadable(error) from error
+
+    def learnt(self) -> tuple[Learnt, ...]:
+        """From the figures beside each adapter; where there are none, or none that can be read, nothing."""
+        found = {kind: examined(self.workspace / "adapters" / kind) for kind in COMMANDS}
+        rows = {kind: tuple((name, *pair) for name, pair in figures.items()) for kind, figures in found.items()}
+        return tuple(Learnt(kind, figures) for kind, figures in rows.items() if figures)
 
     def start(self, kind: Kind) -> None:
         """Start a run of `kind`, or go on from its last checkpoint: the command decides which.

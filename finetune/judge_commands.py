@@ -156,8 +156,8 @@ def weigh(base_model: str = "") -> None:
     from transformers import AutoModelForCausalLM
 
     from finetune.card import measured_again
+    from finetune.figures import FILE as FIGURES
     from finetune.reader import load_records, split
-    from finetune.seeds import FILE as FIGURES
 
     base, tokenizer = wiring.base(base_model, say)
     _, held_out = split(load_records())

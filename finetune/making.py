@@ -141,7 +141,7 @@ def make(
     once: bool = False,
 ) -> dict[str, tuple[int, int]]:
     from finetune.card import card
-    from finetune.seeds import FILE, figures_of, figures_text
+    from finetune.figures import FILE, figures_of, figures_text
     from finetune.train import train as run
     from finetune.train import write_adapter
 

@@ -1,19 +1,15 @@
 """How much of a figure is luck: the same training from several seeds, each of which orders the samples otherwise.
 
-Does not train: the command does, and every run leaves its figures beside its adapter (`figures.json`).
+Does not train: the command does, and every run leaves its figures beside its adapter (figures.py).
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 from scipy.stats import t
 
-FILE = "figures.json"
 CONFIDENCE = 0.95
 
 
@@ -40,22 +36,6 @@ class Spread:
         low, high = self.interval
         each = ", ".join(f"{share:.1%}" for share in self.shares)
         return f"{self.mean:.1%} ({low:.1%} to {high:.1%}; {len(self.shares)} runs: {each})"
-
-
-def figures_text(made_from: Mapping[str, Any], figures: Mapping[str, tuple[int, int]]) -> str:
-    """What `figures.json` holds: what the run was made from, and (right, asked) by name."""
-    return json.dumps({"made_from": made_from, "figures": figures}, indent=2) + "\n"
-
-
-def figures_of(adapter: Path, made_from: Mapping[str, Any]) -> dict[str, tuple[int, int]] | None:
-    """The figures beside an adapter, if it was made from just this; None where there are none or others."""
-    try:
-        row = json.loads((adapter / FILE).read_text(encoding="utf-8"))
-        if row["made_from"] != json.loads(json.dumps(made_from)):
-            return None
-        return {str(name): (int(right), int(asked)) for name, (right, asked) in row["figures"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
 
 
 def spreads(runs: Sequence[Mapping[str, tuple[int, int]]]) -> dict[str, Spread]:

@@ -16,7 +16,7 @@ from arena.errors import ArenaError, StorageError
 from arena.events import Event, Finished, Token, Working
 from arena.knowledge import Added, AlreadyThere, Chosen, Chunk, Document, Found, Indexing, Limits, Ranked
 from arena.question import Question
-from arena.training import Kind, RunState
+from arena.training import Kind, Learnt, RunState
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,15 @@ class FakeDesk:
     def __init__(self, state: RunState, trouble: str = "") -> None:
         self.now, self.trouble = state, trouble
         self.calls: list[str] = []
+        self.knows: tuple[Learnt, ...] = ()
 
     def state(self) -> RunState:
         if self.trouble:
             raise ArenaError(self.trouble)
         return self.now
+
+    def learnt(self) -> tuple[Learnt, ...]:
+        return self.knows
 
     def start(self, kind: Kind) -> None:
         if self.now.alive:

@@ -69,14 +69,13 @@ def footer_html(settings: Settings) -> str:
 
 
 def status_html(states: Mapping[str, State]) -> str:
-    """One line: ready, or what is loading, or what failed and why."""
+    """One line: ready, or which parts are loading or failed, and why. What is ready meanwhile is not listed."""
     if all(state.status == "ready" for state in states.values()):
         return '<span class="part ready">Ready</span>'
-    parts = []
-    for state in states.values():
-        text = state.detail or state.status
-        parts.append(f'<span class="part {state.status}">{escaped(text)}</span>')
-    return "".join(parts)
+    # Parts that wait for the same thing say the same.
+    told = dict.fromkeys((state.status, state.detail or state.status) for state in states.values())
+    waiting = [(status, text) for status, text in told if status != "ready"]
+    return "".join(f'<span class="part {status}">{escaped(text)}</span>' for status, text in waiting)
 
 
 def head_html(letter: str, label: Label | None, hidden: str = "hidden until you vote") -> str:

@@ -72,7 +72,8 @@ class TrainingPage:
     def _painted(self, shown: Screen | None, request: gr.Request, notice: str = "") -> Updates:
         try:
             self.rights.require(request, self.rights.looking)
-            now = replace(screen(self.desk.state(), self.rights.may(request, Role.ADMIN)), notice=notice)
+            allowed = self.rights.may(request, Role.ADMIN)
+            now = replace(screen(self.desk.state(), self.desk.learnt(), allowed), notice=notice)
         except ArenaError as error:
             now = Screen(notice=render.notice_html(str(error)))
         return updates(now, shown)
@@ -88,6 +89,7 @@ def updates(now: Screen, shown: Screen | None) -> Updates:
     return [
         now,
         new(lambda: now.text, "text"),
+        new(lambda: now.learnt, "learnt"),
         new(lambda: now.notice, "notice"),
         new(lambda: gr.update(value=frame(now.curves), x_lim=[0, now.of] if now.of else None), "curves", "of"),
         new(lambda: now.log, "log"),
@@ -116,6 +118,7 @@ def lay_out() -> Layout:
     gr.HTML(WHAT_IT_IS, js_on_load=None)
     notice = gr.HTML("", elem_id="training_notice", js_on_load=None)
     text = gr.HTML("", elem_id="training_state", js_on_load=None)
+    learnt = gr.HTML("", elem_id="training_learnt", js_on_load=None)
     gr.HTML(BEFORE_STARTING, elem_id="training_warning", js_on_load=None)
     with gr.Row(elem_id="training_actions"):
         start = gr.Button("Start", variant="primary", interactive=False, elem_id="training_start", min_width=100)
@@ -141,7 +144,9 @@ def lay_out() -> Layout:
         log = gr.HTML("", js_on_load=None)
     timer = gr.Timer(POLL_SECONDS, active=False)
     shown = gr.State(None)
-    return Layout(start, stop, go_on, timer, shown, [shown, text, notice, plot, log, start, stop, go_on, timer, fold])
+    return Layout(
+        start, stop, go_on, timer, shown, [shown, text, learnt, notice, plot, log, start, stop, go_on, timer, fold]
+    )
 
 
 def wire(

@@ -1,9 +1,10 @@
 """What the Training page says of a run: text, figures and which buttons can be pressed, from the run's state alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from arena.training import Losses, RunState
+from arena.training import Learnt, Losses, RunState
 from ui import render
 from ui.markdown import escaped
 from ui.settings import DEFAULT_LABELS
@@ -15,6 +16,20 @@ LEARNT, UNSEEN = "questions it learns from", "the same facts in new wordings"
 COLOURS = {LEARNT: "#3b82f6", UNSEEN: "#ea580c"}
 """Both at least 3:1 on white and on the dark slate of the page, as lines need."""
 
+TAUGHT, PLAIN, OBLIQUE = (
+    "trained facts, trained wording",
+    "trained facts, held-out wording",
+    "trained facts, held-out wording, oblique",
+)
+ASKED = {
+    TAUGHT: "what it was taught, asked as it was taught",
+    PLAIN: "the same facts, asked in other words",
+    OBLIQUE: "the same facts, asked in a roundabout way",
+    "facts in documents only": "facts that it was never taught and has to look up",
+    "unanswerable, abstained": "questions without an answer: it says that it does not know",
+}
+"""Kinds of questions by their names in a model card; others are shown under those."""
+
 NOT_HERE = (
     "Training can be started and stopped only in a browser on the machine that the app runs on, and only when nobody "
     "else can reach the app: there, run <code>python -m finetune train</code> with the workspace's folder instead."
@@ -23,10 +38,11 @@ NOT_HERE = (
 
 @dataclass(frozen=True)
 class Screen:
-    """All that the page shows of a run. The last five say which buttons can be pressed, whether to keep looking, and
-    whether the log is opened for the reader."""
+    """All that the page shows of a run, and of what was learnt before. The last five say which buttons can be pressed,
+    whether to keep looking, and whether the log is opened for the reader."""
 
     text: str = ""
+    learnt: str = ""
     notice: str = ""
     curves: tuple[Losses, Losses] = ((), ())
     of: int = 0
@@ -38,10 +54,11 @@ class Screen:
     log_open: bool = False
 
 
-def screen(state: RunState, allowed: bool) -> Screen:
+def screen(state: RunState, learnt: Sequence[Learnt], allowed: bool) -> Screen:
     """`allowed`: who looks may start and stop, and read what the run printed: it names files of the machine."""
     return Screen(
-        text=state_html(state) + ("" if allowed else f'<p class="note">{NOT_HERE}</p>'),
+        text=state_html(state, bool(learnt)) + ("" if allowed else f'<p class="note">{NOT_HERE}</p>'),
+        learnt="".join(map(learnt_html, learnt)),
         curves=(state.training_losses, state.held_out_losses),
         of=state.of,
         log=log_html(state.log_tail) if allowed else "",
@@ -53,10 +70,45 @@ def screen(state: RunState, allowed: bool) -> Screen:
     )
 
 
-def state_html(state: RunState) -> str:
-    """What the run is doing or how it ended, and what to do next, for somebody who never trained a model."""
+def learnt_html(learnt: Learnt) -> str:
+    """What an adapter knows, and how much of it by heart only."""
+    name = DEFAULT_LABELS[learnt.what].name
+    rows = "".join(
+        f'<tr role="row"><th role="rowheader" scope="row">{escaped(ASKED.get(kind, kind))}</th>'
+        f'<td role="cell" class="number">{right:,} of {asked:,}</td>'
+        f'<td role="cell" class="number">{right / asked:.1%}</td></tr>'
+        for kind, right, asked in learnt.figures
+        if asked
+    )
+    return (
+        f'<h3>What {escaped(name)} knows</h3><div class="learnt"><table class="listed" role="table">'
+        '<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Asked after its training</th>'
+        '<th role="columnheader" scope="col" class="number">Right</th>'
+        '<th role="columnheader" scope="col" class="number">Share</th></tr></thead>'
+        f'<tbody role="rowgroup">{rows}</tbody></table></div>{_by_heart(learnt)}'
+    )
+
+
+def _by_heart(learnt: Learnt) -> str:
+    counts = {kind: (right, asked) for kind, right, asked in learnt.figures}
+    taught = counts.get(TAUGHT, (0, 0))
+    others = [counts[kind] for kind in (PLAIN, OBLIQUE) if kind in counts]
+    asked = sum(number for _, number in others)
+    if not taught[1] or not asked:
+        return ""
+    as_taught, in_other_words = taught[0] / taught[1], sum(right for right, _ in others) / asked
+    return (
+        f"<p>Right on {as_taught:.1%} as taught and on {in_other_words:.1%} in all other words: what lies between, "
+        f"{max(0.0, as_taught - in_other_words) * 100:.1f} points, it knows by heart only.</p>"
+    )
+
+
+def state_html(state: RunState, learnt: bool = False) -> str:
+    """What the run is doing or how it ended, and what to do next, for somebody who never trained a model. `learnt`:
+    something answers that was trained before."""
     if state.status == "never started":
-        return '<p class="nothing">Nothing has been trained here yet.</p>'
+        came = " What answers now came with the workspace." if learnt else ""
+        return f'<p class="nothing">Nothing has been trained here yet.{came}</p>'
     name, where = DEFAULT_LABELS[state.what].name, _where(state)
     text = {
         "running": lambda: _running(state),
@@ -158,10 +210,10 @@ def frame(curves: tuple[Losses, Losses]) -> "DataFrame | None":
     The plot gives out colours when it is first drawn, so both lines must be in it from then on: one that has no
     point yet is there with an empty one.
     """
-    from pandas import DataFrame
-
     if not any(curves):
         return None
+    from pandas import DataFrame
+
     first = min(losses[0][0] for losses in curves if losses)
     rows: list[tuple[int, float | None, str]] = []
     for name, losses in zip((LEARNT, UNSEEN), curves, strict=True):

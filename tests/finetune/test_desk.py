@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 
 from arena.errors import ArenaError
-from arena.training import RunState
+from arena.training import Learnt, RunState
 from finetune.desk import Desk, Log, Process
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +106,17 @@ def waiting(state: RunState) -> bool:
 
 def ended(state: RunState) -> bool:
     return not state.alive
+
+
+def test_what_the_adapters_knew_after_their_training_is_read_from_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "adapters" / "fine-tuned").mkdir(parents=True)
+    (tmp_path / "adapters" / "hybrid").mkdir()
+    (tmp_path / "adapters" / "fine-tuned" / "figures.json").write_text(
+        '{"made_from": {}, "figures": {"trained facts, trained wording": [3, 4]}}'
+    )
+    (tmp_path / "adapters" / "hybrid" / "figures.json").write_text("half a fi")
+    assert Desk(tmp_path).learnt() == (Learnt("fine-tuned", (("trained facts, trained wording", 3, 4),)),)
+    assert Desk(tmp_path / "elsewhere").learnt() == ()
 
 
 def test_a_workspace_without_runs_says_so(room: Room) -> None:

@@ -9,7 +9,8 @@ from scipy.stats import t
 from typer.testing import CliRunner
 
 from finetune.__main__ import app
-from finetune.seeds import Spread, figures_of, figures_text, spreads
+from finetune.figures import examined, figures_of, figures_text
+from finetune.seeds import Spread, spreads
 
 
 def test_the_interval_is_students() -> None:
@@ -39,6 +40,14 @@ def test_figures_of_another_run_or_broken_ones_count_for_nothing(text: str, tmp_
     assert figures_of(tmp_path, {"seed": 1}) is None
     (tmp_path / "figures.json").write_text(figures_text({"seed": 1}, {"held out": (9, 10)}))
     assert figures_of(tmp_path, {"seed": 1}) == {"held out": (9, 10)}
+
+
+def test_a_page_reads_whatever_figures_are_there(tmp_path: Path) -> None:
+    assert examined(tmp_path) == {}
+    (tmp_path / "figures.json").write_text(figures_text({"seed": 1}, {"held out": (9, 10)}))
+    assert examined(tmp_path) == {"held out": (9, 10)}
+    (tmp_path / "figures.json").write_text('{"made_from": {}, "figures": {"held out": 3}}')
+    assert examined(tmp_path) == {}
 
 
 def test_each_seed_is_trained_once_and_a_new_one_joins_them(tmp_path: Path, tiny_model: Path) -> None:

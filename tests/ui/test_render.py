@@ -106,7 +106,9 @@ def test_the_state_is_one_word_once_everything_is_there() -> None:
     ready = State("ready", "index: ready")
     assert ">Ready<" in render.status_html({"index": ready})
     loading = render.status_html({"index": ready, "models": State("loading", "loading base model…")})
-    assert "loading base model…" in loading and ">Ready<" not in loading
+    assert "loading base model…" in loading and "ready" not in loading.lower()
+    base = State("loading", "loading base model…")
+    assert render.status_html({"index": base, "models": base, "database": ready}).count("base model") == 1
 
 
 def test_votes_say_how_they_were_cast() -> None:

@@ -8,14 +8,14 @@ import gradio as gr
 import pytest
 
 from arena.people import Role
-from arena.training import RunState
+from arena.training import Learnt, RunState
 from tests.fakes import FakeDesk
 from tests.ui.pages import everybody_is
 from tests.ui.test_render import EVIL, SHOWN
 from ui import training, training_screen
 from ui.rights import open_to_all
 from ui.training import TrainingPage
-from ui.training_screen import COLOURS, LEARNT, UNSEEN, Screen, duration, frame, screen, state_html
+from ui.training_screen import COLOURS, LEARNT, UNSEEN, Screen, duration, frame, learnt_html, screen, state_html
 
 STARTED = datetime(2026, 9, 17, 8, 30, tzinfo=UTC)
 RUNNING = RunState(
@@ -73,17 +73,17 @@ def buttons(now: Screen) -> tuple[bool, bool, bool]:
 def test_each_state_is_said_in_words_and_offers_what_can_be_done(
     state: RunState, said: str, pressable: tuple[bool, bool, bool]
 ) -> None:
-    now = screen(state, allowed=True)
+    now = screen(state, (), allowed=True)
     assert said in now.text
     assert buttons(now) == pressable
     assert now.alive is state.alive
 
 
 def test_a_crash_shows_its_last_words_and_opens_its_log() -> None:
-    now = screen(CRASHED, allowed=True)
+    now = screen(CRASHED, (), allowed=True)
     assert "<q>RuntimeError: out of memory</q>" in now.text and 'class="failure"' in now.text
     assert now.log_open and "Traceback\nRuntimeError" in now.log
-    assert not screen(RUNNING, allowed=True).log_open
+    assert not screen(RUNNING, (), allowed=True).log_open
 
 
 def test_the_figures_are_said_in_words_too() -> None:
@@ -94,7 +94,7 @@ def test_the_figures_are_said_in_words_too() -> None:
 
 
 def test_what_a_run_printed_is_escaped() -> None:
-    now = screen(replace(CRASHED, log_tail=EVIL), allowed=True)
+    now = screen(replace(CRASHED, log_tail=EVIL), (), allowed=True)
     for markup in (now.text, now.log):
         assert SHOWN in markup and "<img" not in markup
 
@@ -127,6 +127,41 @@ def test_both_lines_are_in_the_plot_from_its_first_point_on() -> None:
     both = plot.postprocess(frame((((10, 2.9),), ((10, 3.0),))))
     assert both is not None and both.data == [[10, 2.9, LEARNT], [10, 3.0, UNSEEN]]
     assert set(COLOURS) == {LEARNT, UNSEEN}
+
+
+LEARNT_BEFORE = Learnt(
+    "fine-tuned",
+    (
+        ("trained facts, trained wording", 216, 216),
+        ("trained facts, held-out wording", 430, 432),
+        ("trained facts, held-out wording, oblique", 402, 432),
+        ("<b>another kind</b>", 1, 4),
+        ("nothing asked", 0, 0),
+    ),
+)
+
+
+def test_what_an_adapter_knows_is_told_in_plain_words_with_its_counts() -> None:
+    told = learnt_html(LEARNT_BEFORE)
+    assert "What Fine-tuned knows" in told
+    assert "asked as it was taught" in told and "216 of 216" in told and "100.0%" in told
+    assert "in a roundabout way" in told and "402 of 432" in told and "93.1%" in told
+    assert "&lt;b&gt;another kind&lt;/b&gt;" in told and "nothing asked" not in told
+    assert "Right on 100.0% as taught and on 96.3% in all other words" in told and "3.7 points" in told
+
+
+def test_without_both_kinds_of_wording_nothing_is_said_of_learning_by_heart() -> None:
+    only = replace(LEARNT_BEFORE, figures=LEARNT_BEFORE.figures[:1])
+    assert "by heart" not in learnt_html(only) and "216 of 216" in learnt_html(only)
+
+
+def test_an_adapter_that_came_with_the_workspace_is_told_of_before_any_run() -> None:
+    desk = FakeDesk(RunState())
+    desk.knows = (LEARNT_BEFORE,)
+    shown, *first = page(desk, allowed=False).look(None, REQUEST)
+    assert "216 of 216" in shown.learnt and shown.learnt in first
+    assert "came with the workspace" in shown.text
+    assert "came with" not in page(FakeDesk(RunState())).look(None, REQUEST)[0].text
 
 
 def test_the_lines_stand_out_in_light_and_in_dark() -> None:
