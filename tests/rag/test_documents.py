@@ -2,6 +2,7 @@
 
 import io
 import re
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -194,6 +195,21 @@ def test_word_headings_and_tables_are_kept(tmp_path: Path) -> None:
         ("paragraph", "All prices include tax."),
         ("row", "Lamp: Brass lamp; Price: 80 euros"),
     ]
+
+
+def test_of_a_git_checkout_its_documents_are_read_and_nothing_of_git(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "origin")
+    (tmp_path / "origin" / "guide.md").write_text("# Guide\n\nThe lamp is made of brass.")
+    (tmp_path / "origin" / ".gitignore").write_text("build/")
+    git("-C", "origin", "add", ".")
+    git("-C", "origin", "commit", "-m", "A secret message")
+    git("clone", "origin", "documents/checkout")
+    documents, skipped = load(tmp_path / "documents")
+    assert list(documents) == ["checkout/guide.md"] and skipped == {}
 
 
 def test_pdf_headings_pages_tables_and_paragraphs_over_the_page_break(tmp_path: Path) -> None:
