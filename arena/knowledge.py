@@ -16,7 +16,7 @@ DocumentState = Literal["indexed", "new", "changed", "deleted", "skipped"]
 @dataclass(frozen=True)
 class Document:
     """A document, or a file that is none. "new" and "changed" await indexing, "deleted" is in the index and no longer
-    on the disk, "skipped" has a `reason`, and what is in the index has one where a part of it was not read. `file` is
+    on the disk, "skipped" has a `reason`, and "indexed" has one where a part of it was not read. `file` is
     the file that holds it, which is another one for what is in an archive; `passages` is None where nobody has counted;
     `size` in bytes."""
 

@@ -41,7 +41,7 @@ def chunk_text(chunk: Chunk) -> str:
 
 
 @dataclass(frozen=True)
-class Split:
+class Chunked:
     """A document that awaits its vectors."""
 
     chunks: tuple[Chunk, ...]
@@ -64,7 +64,7 @@ class Build:
     parts: dict[str, Part] = field(default_factory=dict, init=False)
     embedded: int = field(default=0, init=False)
     _stamps: dict[str, Stamp] = field(default_factory=dict, init=False)
-    _to_embed: dict[str, Split] = field(default_factory=dict, init=False)
+    _to_embed: dict[str, Chunked] = field(default_factory=dict, init=False)
 
     def manifest(self, scanned: Sequence[Scanned]) -> Manifest:
         """The index of these files, with `parts` filled. Digests are of what was read, should it have changed since.
@@ -125,9 +125,9 @@ class Build:
     def _held(self, name: str, key: str, size: int) -> Held:
         return Held(name, key, size, (self._to_embed.get(key) or self.parts[key]).note)
 
-    def _split(self, document: Document) -> Split:
+    def _split(self, document: Document) -> Chunked:
         chunks = split_document(document, self.settings.chunk_tokens, self.embedder.count_tokens)
-        return Split(tuple(replace(chunk, document="") for chunk in chunks), source_text(document), document.note)
+        return Chunked(tuple(replace(chunk, document="") for chunk in chunks), source_text(document), document.note)
 
     def _key(self, name: str, digest: str) -> str:
         """What a part is made from. Of the name only the last piece: its ending chooses the parser, the rest may

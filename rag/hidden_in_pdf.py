@@ -47,7 +47,7 @@ class State:
 
 
 def is_scan(page: PageObject) -> bool:
-    """Whether a page has a picture as large as one of a whole page is."""
+    """Whether the images that a page may draw are together as large as one of a whole page; it need not draw them."""
     return _pixels(_resolved(page.get("/Resources")) or {}) >= SCAN
 
 

@@ -38,8 +38,8 @@ def silent(doing: str, done: int, total: int) -> None:
 @dataclass(frozen=True)
 class Report:
     """What opening did. `saved` is False when the disk refused: the index then lives until the program ends.
-    `embedded`: how many of the documents had to be. `partly`: those of which something was not read. `stored`: what was
-    done to a vector store elsewhere."""
+    `embedded`: how many of the documents had to be. `read_in_part`: those of which something was not read. `stored`:
+    what was done to a vector store elsewhere."""
 
     status: Literal["reused", "built", "rebuilt"]
     reason: str
@@ -51,7 +51,7 @@ class Report:
     saved: bool = True
     embedded: int = 0
     stored: str = ""
-    partly: tuple[Skipped, ...] = ()
+    read_in_part: tuple[Skipped, ...] = ()
 
     def __str__(self) -> str:
         lines = [
@@ -61,7 +61,7 @@ class Report:
         ]
         lines += [self.stored] if self.stored else []
         lines += [f"  skipped {item.name}: {item.reason}" for item in self.skipped]
-        lines += [f"  read in part {item.name}: {item.reason}" for item in self.partly]
+        lines += [f"  read in part {item.name}: {item.reason}" for item in self.read_in_part]
         return "\n".join(lines)
 
 
@@ -144,7 +144,7 @@ class Index:
                 passages=passages,
                 sentences=sentences,
                 skipped=manifest.skipped,
-                partly=manifest.partly,
+                read_in_part=manifest.read_in_part,
             ),
         )
 
@@ -254,7 +254,9 @@ class _Opening:
         sentence_vectors = numpy.concatenate([none, *(part.sentence_vectors for _, part in held)])
         seconds = time.monotonic() - self.began
         sizes = len(held), *_sizes(chunks)
-        report = Report(status, reason, *sizes, manifest.skipped, seconds, saved, embedded, partly=manifest.partly)
+        report = Report(
+            status, reason, *sizes, manifest.skipped, seconds, saved, embedded, read_in_part=manifest.read_in_part
+        )
         return Index(
             identity=manifest.identity,
             embedder=self.embedder,

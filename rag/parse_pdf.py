@@ -1,5 +1,5 @@
-"""PDF: text with page numbers, headings by their size, tables by their columns. Scanned pages are
-named, not read.
+"""PDF: text with page numbers, headings by their size, tables by their columns. A scanned page without other text than
+what runs along most pages is named, not read; one with a stamp of its own counts as a page of text.
 
 Text that a reader does not see is dropped, as far as `rag/hidden_in_pdf.py` notices it.
 """
@@ -49,9 +49,8 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
         # Many PDFs only forbid printing: they open with the empty password.
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted: save it without a password")
-        read = [_lines(page) for page in reader.pages]
-        pictures = [not lines and is_scan(page) for lines, page in zip(read, reader.pages, strict=True)]
-        pages = _without_running_lines(read)
+        pages = _without_running_lines([_lines(page) for page in reader.pages])
+        pictures = [not lines and is_scan(page) for lines, page in zip(pages, reader.pages, strict=True)]
         title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise

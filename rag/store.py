@@ -96,7 +96,7 @@ class Manifest:
         return tuple(item for file in self.files for item in file.skipped)
 
     @property
-    def partly(self) -> tuple[Skipped, ...]:
+    def read_in_part(self) -> tuple[Skipped, ...]:
         """Documents of which something was not read, with what."""
         return tuple(Skipped(held.name, held.note) for held in self.documents if held.note)
 

@@ -24,8 +24,8 @@ State = Literal["indexed", "new", "changed", "deleted", "skipped"]
 @dataclass(frozen=True)
 class Row:
     """A document, or a file that is none. `state`: "new" and "changed" await the next build, "deleted" is in the index
-    and no longer on the disk, "skipped" has a `reason`, and what is in the index has one where a part of it
-    was not read. `chunks` is None where nobody has counted; `size` in bytes."""
+    and no longer on the disk, "skipped" has a `reason`, and "indexed" has one where a part of it was not read. `chunks`
+    is None where nobody has counted; `size` in bytes."""
 
     name: str
     state: State
@@ -55,7 +55,8 @@ def listing(workspace: Path, settings: Settings) -> list[Row]:
 def _rows(file: store.File, manifest: store.Manifest, change: str | None) -> Iterator[Row]:
     state: State = "changed" if change == "changed" else "deleted" if change == "deleted" else "indexed"
     for held in file.documents:
-        yield Row(held.name, state, held.size, manifest.parts[held.part].chunks, held.note)
+        note = held.note if state == "indexed" else ""
+        yield Row(held.name, state, held.size, manifest.parts[held.part].chunks, note)
     if state != "deleted":
         for item in file.skipped:
             yield Row(item.name, "skipped", file.size if item.name == file.name else 0, reason=item.reason)

@@ -1,6 +1,7 @@
 """What goes in, what is left out and why."""
 
 import io
+import os
 import re
 import subprocess
 import zipfile
@@ -200,7 +201,9 @@ def test_word_headings_and_tables_are_kept(tmp_path: Path) -> None:
 def test_of_a_git_checkout_its_documents_are_read_and_nothing_of_git(tmp_path: Path) -> None:
     def git(*words: str) -> None:
         who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
-        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+        alone = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        alone["GIT_CONFIG_GLOBAL"] = os.devnull
+        subprocess.run(["git", *who, *words], cwd=tmp_path, env=alone, check=True, capture_output=True)
 
     git("init", "origin")
     (tmp_path / "origin" / "guide.md").write_text("# Guide\n\nThe lamp is made of brass.")

@@ -203,7 +203,8 @@ def test_text_behind_a_scan_is_read_for_it_is_what_the_scan_shows() -> None:
 
 
 def pages(*kinds: str) -> bytes:
-    """A PDF of pages that have "text", a "scan" of a page, a small "logo" or nothing."""
+    """A PDF of pages that have "text", a "scan" of a page, that with a page number ("numbered"), a small "logo" or
+    nothing."""
     from PIL import Image
     from reportlab.lib.utils import ImageReader
 
@@ -212,9 +213,11 @@ def pages(*kinds: str) -> bytes:
     for number, kind in enumerate(kinds, 1):
         if kind == "text":
             canvas.drawString(50, 700, f"The lamp on page {number} is made of brass.")
-        elif kind in ("scan", "logo"):
-            size = (620, 877) if kind == "scan" else (62, 87)
+        elif kind:
+            size = (62, 87) if kind == "logo" else (620, 877)
             canvas.drawImage(ImageReader(Image.new("L", size, 255)), 0, 0, *size)
+        if kind == "numbered":
+            canvas.drawString(280, 30, f"Page {number} of {len(kinds)}")
         canvas.showPage()
     canvas.save()
     return out.getvalue()
@@ -230,6 +233,7 @@ def test_scanned_pages_among_others_are_named() -> None:
         in parse_document("a.pdf", pages("text", *["scan"] * 12)).note
     )
     assert parse_document("a.pdf", pages("text", "", "logo")).note == ""
+    assert parse_document("a.pdf", pages("text", *["numbered"] * 3)).note.startswith("3 pages are pictures (2, 3, 4)")
 
 
 def test_a_cropped_page_shows_what_is_within_the_crop() -> None:

@@ -81,11 +81,15 @@ def test_what_was_not_read_of_a_document_is_said_wherever_it_is_listed(
     report = open_or_build(workspace, embedder).report
     assert "read in part manual.pdf: page 2 is a picture" in str(report)
     (documents / "sub").mkdir()
-    (documents / "manual.pdf").rename(documents / "sub" / "manual.pdf")  # nothing is read again
-    assert "read in part sub/manual.pdf: page 2 is a picture" in str(open_or_build(workspace, embedder).report)
+    (documents / "manual.pdf").rename(documents / "sub" / "manual.pdf")
+    report = open_or_build(workspace, embedder).report
+    assert "read in part sub/manual.pdf: page 2 is a picture" in str(report) and report.embedded == 0
     (row,) = [row for row in listing(workspace, Settings()) if row.name == "sub/manual.pdf"]
     assert row.state == "indexed" and has_a_way_out(row.reason)
     assert "sub/manual.pdf: page 2 is a picture" in run("list", workspace)[1]
+    (documents / "sub" / "manual.pdf").write_bytes(pages("text", "text"))
+    (row,) = [row for row in listing(workspace, Settings()) if row.name == "sub/manual.pdf"]
+    assert row.state == "changed" and row.reason == ""
 
 
 def test_the_list_of_a_workspace_without_index_or_documents_says_what_to_do(workspace: Path) -> None:
