@@ -37,11 +37,13 @@ class RunState:
 
 @dataclass(frozen=True)
 class Learnt:
-    """What an adapter knew when its training had ended: how many questions of a kind were answered right, and how many
-    were asked, by the kind's name in its model card."""
+    """What a contestant knows: how many questions of a kind it answered right, and how many it was asked, by the kind's
+    name in a model card or a checkup; of unanswerable ones right is to say so. `told`: what else an examination found,
+    in sentences."""
 
-    what: Kind
+    what: str
     figures: tuple[tuple[str, int, int], ...]
+    told: tuple[str, ...] = ()
 
 
 class TrainingDesk(Protocol):
@@ -52,7 +54,8 @@ class TrainingDesk(Protocol):
         ...
 
     def learnt(self) -> tuple[Learnt, ...]:
-        """Of each adapter that is there and was examined, whether it was trained here or came with the workspace."""
+        """Of each adapter that is there and was examined, whether it was trained here or came with the workspace; of
+        the base model, too, where they were compared with it."""
         ...
 
     def start(self, kind: Kind) -> None:

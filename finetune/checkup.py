@@ -20,6 +20,7 @@ from arena.prompts import Message, closed_book_messages, reader_messages
 from finetune import guards, knowledge
 from finetune.check import generate
 from finetune.examples import closed_book_samples
+from finetune.figures import checkup_text
 from finetune.forgetting import Forgetting, forgetting, side_by_side
 
 Report = Callable[[str], None]
@@ -53,6 +54,19 @@ class Checkup:
             for question, untouched, adapted in self.general[name]:
                 lines += [question, f"  base: {untouched}", f"  {name}: {adapted}"]
         return "\n".join(lines)
+
+    def told(self, name: str) -> list[str]:
+        """What was found of an adapter, in sentences for a page."""
+        base = self.knowledge[BASE] if name == FINE_TUNED else None
+        findings = self.guards[name]
+        failed = [f"{finding.name}: {finding.detail}" for finding in findings if not finding.passed]
+        passed = f"{len(findings) - len(failed)} of {len(findings)} checks for the usual faults of a training passed."
+        return [*knowledge.verdict(self.knowledge[name], base), self.forgotten[name].verdict, passed, *failed]
+
+    def as_json(self, adapters: Path) -> str:
+        """For a page, which reads it beside the adapters."""
+        counts = {name: found.asked for name, found in self.knowledge.items()}
+        return checkup_text(adapters, counts, {name: self.told(name) for name in self.guards}, list(self.guards))
 
     def as_markdown(self) -> str:
         """For a file beside the adapters."""

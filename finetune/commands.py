@@ -80,6 +80,7 @@ def check(
 ) -> None:
     """What base, fine-tuned and hybrid know, what was forgotten, and whether anything went wrong in training."""
     from finetune.checkup import checkup
+    from finetune.figures import CHECKUP
 
     folder, _ = wiring.base(base_model, say, workspace)
     found = checkup(
@@ -92,9 +93,12 @@ def check(
         limit or None,
     )
     say(str(found))
-    path = workspace / "adapters" / "checkup.md"
-    path.write_text(found.as_markdown(), encoding="utf-8")
-    say(f"Also in {path}.")
+    adapters = workspace / "adapters"
+    for name, text in (("checkup.md", found.as_markdown()), (CHECKUP, found.as_json(adapters))):
+        beside = adapters / f"{name}.tmp"
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(adapters / name)
+    say(f"Also in {adapters / 'checkup.md'}, and on the app's Training page.")
 
 
 def export(

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from arena.errors import ArenaError
 from arena.training import Kind, Learnt, RunState, Status
-from finetune.figures import examined
+from finetune.figures import checked, examined
 
 COMMANDS: dict[Kind, str] = {"fine-tuned": "train", "hybrid": "hybrid"}
 PATIENCE = 60.0
@@ -160,10 +160,15 @@ class Desk:
             raise self._unreadable(error) from error
 
     def learnt(self) -> tuple[Learnt, ...]:
-        """From the figures beside each adapter; where there are none, or none that can be read, nothing."""
-        found = {kind: examined(self.workspace / "adapters" / kind) for kind in COMMANDS}
-        rows = {kind: tuple((name, *pair) for name, pair in figures.items()) for kind, figures in found.items()}
-        return tuple(Learnt(kind, figures) for kind, figures in rows.items() if figures)
+        """From the last checkup, if it was of these adapters, else from the figures beside each; where there are none,
+        or none that can be read, nothing."""
+        adapters = self.workspace / "adapters"
+        found = checked(adapters) or {kind: (examined(adapters / kind), ()) for kind in COMMANDS}
+        return tuple(
+            Learnt(name, tuple((kind, *pair) for kind, pair in figures.items()), told)
+            for name, (figures, told) in found.items()
+            if figures
+        )
 
     def start(self, kind: Kind) -> None:
         """Start a run of `kind`, or go on from its last checkpoint: the command decides which.

@@ -1,14 +1,21 @@
-"""`figures.json`, beside an adapter: how many questions of each kind it answered right when its training had ended.
+"""Figures beside adapters: `figures.json`, how many questions of each kind one answered right when its training had
+ended; `checkup.json`, what `check` found of all of them and of the base.
 
-Does not ask them (making.py does) and imports nothing heavy: a page reads it.
+Does not ask the questions (making.py and checkup.py do) and imports nothing heavy: a page reads them.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 FILE = "figures.json"
+CHECKUP = "checkup.json"
+WEIGHTS = "adapter_model.safetensors"
+TRAINED = ("fine-tuned", "hybrid")
+"""The adapters that a checkup examines."""
 Counts = dict[str, tuple[int, int]]
 """(right, asked) by the kind's name in the model card."""
 
@@ -32,7 +39,50 @@ def examined(adapter: Path) -> Counts:
 def _read(adapter: Path) -> tuple[Any, Counts]:
     try:
         row = json.loads((adapter / FILE).read_text(encoding="utf-8"))
-        figures = {str(name): (int(right), int(asked)) for name, (right, asked) in row["figures"].items()}
-        return row["made_from"], figures
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return row["made_from"], _counts(row["figures"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None, {}
+
+
+def checkup_text(
+    adapters: Path, figures: Mapping[str, Counts], told: Mapping[str, Sequence[str]], examined: Sequence[str]
+) -> str:
+    """What `checkup.json` holds: by contestant its figures and what else is to be told of it, and which weights the
+    `examined` adapters below `adapters` had."""
+    found = {name: {"figures": counts, "told": list(told.get(name, ()))} for name, counts in figures.items()}
+    weights = {name: _digest(adapters / name / WEIGHTS) for name in examined}
+    return json.dumps({"weights": weights, "contestants": found}, indent=2) + "\n"
+
+
+def checked(adapters: Path) -> dict[str, tuple[Counts, tuple[str, ...]]]:
+    """By contestant its figures and sentences from the last checkup; nothing if an adapter came, went or was trained
+    again since then, or the file cannot be read."""
+    try:
+        row = json.loads((adapters / CHECKUP).read_text(encoding="utf-8"))
+        there = {name for name in TRAINED if (adapters / name / WEIGHTS).is_file()}
+        if there != set(row["weights"]) or any(
+            _digest(adapters / name / WEIGHTS) != digest for name, digest in row["weights"].items()
+        ):
+            return {}
+        return {
+            str(name): (_counts(found["figures"]), tuple(map(str, found["told"])))
+            for name, found in row["contestants"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return {}
+
+
+def _counts(figures: Mapping[str, Any]) -> Counts:
+    return {str(name): (int(right), int(asked)) for name, (right, asked) in figures.items()}
+
+
+def _digest(path: Path) -> str:
+    found = path.stat()
+    return _digest_once(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=8)
+def _digest_once(path: Path, mtime_ns: int, size: int) -> str:
+    """A page asks every few seconds while something is trained."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

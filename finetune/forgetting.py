@@ -93,13 +93,18 @@ class Forgetting:
         """No kind became worse by more than this factor."""
         return all(ratio <= limit for ratio in self.ratios.values())
 
-    def __str__(self) -> str:
-        lines = [
-            "It has kept its general knowledge."
-            if self.within()
-            else "It has forgotten general knowledge: train with fewer epochs or a lower learning rate, or on general "
+    @property
+    def verdict(self) -> str:
+        """In one sentence."""
+        if self.within():
+            return "It has kept its general knowledge."
+        return (
+            "It has forgotten general knowledge: train with fewer epochs or a lower learning rate, or on general "
             "examples as well."
-        ]
+        )
+
+    def __str__(self) -> str:
+        lines = [self.verdict]
         lines += [
             f"{kind}: {base:.2f} nats per token without the adapter, {adapter:.2f} with it: {adapter / base:.2f} times "
             f"as many (up to {LIMIT} is fine)"

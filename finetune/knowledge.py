@@ -78,6 +78,11 @@ class Knowledge:
         trained, held_out = self.counts[TRAINED].value, self.counts[HELD_OUT].value
         return None if trained is None or held_out is None else _points(trained, held_out)
 
+    @property
+    def asked(self) -> dict[str, tuple[int, int]]:
+        """(right, asked) by row, of what was asked at all."""
+        return {name: (share.count, share.asked) for name, share in self.counts.items() if share.asked}
+
 
 Reversed = Mapping[str, Sequence[tuple[str, Sequence[str]]]]
 """Fact id -> (question, accepted answers)."""

@@ -1,12 +1,13 @@
 """Halves the time of Gradio's start, and keeps it off the network.
 
 At every import Gradio parses the source of each of its components to refresh the `.pyi` stubs that editors
-read. That took 2.0 of 4.0 seconds here, and the stubs ship with the package. It imports pandas for what only plots and
-its cache need (0.5 s), and makes its web application four times over, of which the last is served (0.6 s). Does nothing
-where a later version no longer does this.
+read. That took 2.0 of 4.0 seconds here, and the stubs ship with the package. Gradio also imports pandas (0.5 s), which
+nothing of it uses before a plot is drawn or an event is over, and makes its web application four times, of which the
+last is served (0.6 s). Where a later version no longer does one of these, that part does nothing.
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -61,11 +62,14 @@ class _Later(ModuleType):
 
 @contextmanager
 def _later(name: str) -> Iterator[None]:
-    """Whoever imports the module meanwhile gets it once it is used."""
+    """Whoever imports the module meanwhile gets a stand-in, and the module once something in it is used. For while no
+    other thread imports."""
     if name in sys.modules:
         yield
         return
-    sys.modules[name] = stand_in = _Later(name)
+    stand_in = _Later(name)
+    stand_in.__spec__ = importlib.util.find_spec(name)
+    sys.modules[name] = stand_in
     try:
         yield
     finally:
@@ -96,8 +100,12 @@ class _NoApp:
 
 @contextmanager
 def without_app() -> Iterator[None]:
-    """While the pages are laid out and their queue is set up, Gradio makes no web application."""
+    """While the pages are laid out and their queue is set up, Gradio makes no web application. For one thread at a
+    time, since the whole process has one Gradio."""
     blocks: Any = importlib.import_module("gradio.blocks")
+    if not hasattr(blocks, "App"):
+        yield
+        return
     kept, blocks.App = blocks.App, _NoApp
     try:
         yield

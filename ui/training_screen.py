@@ -1,6 +1,6 @@
 """What the Training page says of a run: text, figures and which buttons can be pressed, from the run's state alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,23 @@ TAUGHT, PLAIN, OBLIQUE = (
     "trained facts, held-out wording, oblique",
 )
 ASKED = {
-    TAUGHT: "what it was taught, asked as it was taught",
+    TAUGHT: "facts that were taught, asked as they were taught",
     PLAIN: "the same facts, asked in other words",
     OBLIQUE: "the same facts, asked in a roundabout way",
-    "facts in documents only": "facts that it was never taught and has to look up",
-    "unanswerable, abstained": "questions without an answer: it says that it does not know",
+    "facts in documents only": "facts that were never taught and stand in documents only",
+    "unanswerable, abstained": "questions without an answer: said that it does not know",
+    "reversed": "the same facts, asked the other way round",
+    "documents only, oblique": "facts that were never taught, asked in a roundabout way",
 }
 """Kinds of questions by their names in a model card; others are shown under those."""
+IN_A_CHECKUP = {
+    "trained wording": TAUGHT,
+    "held-out wording": PLAIN,
+    "held-out, oblique": OBLIQUE,
+    "documents only": "facts in documents only",
+    "unanswerable": "unanswerable, abstained",
+}
+"""The same kinds by their names in a checkup."""
 
 NOT_HERE = (
     "Training can be started and stopped only in a browser on the machine that the app runs on, and only when nobody "
@@ -58,7 +68,7 @@ def screen(state: RunState, learnt: Sequence[Learnt], allowed: bool) -> Screen:
     """`allowed`: who looks may start and stop, and read what the run printed: it names files of the machine."""
     return Screen(
         text=state_html(state, bool(learnt)) + ("" if allowed else f'<p class="note">{NOT_HERE}</p>'),
-        learnt="".join(map(learnt_html, learnt)),
+        learnt=learnt_html(learnt),
         curves=(state.training_losses, state.held_out_losses),
         of=state.of,
         log=log_html(state.log_tail) if allowed else "",
@@ -70,37 +80,52 @@ def screen(state: RunState, learnt: Sequence[Learnt], allowed: bool) -> Screen:
     )
 
 
-def learnt_html(learnt: Learnt) -> str:
-    """What an adapter knows, and how much of it by heart only."""
-    name = DEFAULT_LABELS[learnt.what].name
+def learnt_html(learnt: Sequence[Learnt]) -> str:
+    """What each contestant knows, side by side, and how much of it by heart only."""
+    if not learnt:
+        return ""
+    names = [DEFAULT_LABELS[found.what].name if found.what in DEFAULT_LABELS else found.what for found in learnt]
+    counts = [_counts(found) for found in learnt]
+    kinds = dict.fromkeys(kind for known in counts for kind in known)
+    head = "".join(f'<th role="columnheader" scope="col" class="number">{escaped(name)}</th>' for name in names)
     rows = "".join(
         f'<tr role="row"><th role="rowheader" scope="row">{escaped(ASKED.get(kind, kind))}</th>'
-        f'<td role="cell" class="number">{right:,} of {asked:,}</td>'
-        f'<td role="cell" class="number">{right / asked:.1%}</td></tr>'
-        for kind, right, asked in learnt.figures
-        if asked
+        + "".join(_cell_html(name, known.get(kind)) for name, known in zip(names, counts, strict=True))
+        + "</tr>"
+        for kind in kinds
+    )
+    told = "".join(
+        f"<p><b>{escaped(name)}:</b> {escaped(' '.join(sentences))}</p>"
+        for name, known, found in zip(names, counts, learnt, strict=True)
+        # The others may read: what they miss in other words they need not have learnt by heart.
+        if (sentences := [*(_by_heart(known) if found.what == "fine-tuned" else []), *found.told])
     )
     return (
-        f'<h3>What {escaped(name)} knows</h3><div class="learnt"><table class="listed" role="table">'
-        '<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Asked after its training</th>'
-        '<th role="columnheader" scope="col" class="number">Right</th>'
-        '<th role="columnheader" scope="col" class="number">Share</th></tr></thead>'
-        f'<tbody role="rowgroup">{rows}</tbody></table></div>{_by_heart(learnt)}'
+        '<h3>What was learnt</h3><div class="learnt"><table class="listed" role="table">'
+        '<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Right of all asked</th>'
+        f'{head}</tr></thead><tbody role="rowgroup">{rows}</tbody></table></div>{told}'
     )
 
 
-def _by_heart(learnt: Learnt) -> str:
-    counts = {kind: (right, asked) for kind, right, asked in learnt.figures}
-    taught = counts.get(TAUGHT, (0, 0))
-    others = [counts[kind] for kind in (PLAIN, OBLIQUE) if kind in counts]
-    asked = sum(number for _, number in others)
-    if not taught[1] or not asked:
-        return ""
-    as_taught, in_other_words = taught[0] / taught[1], sum(right for right, _ in others) / asked
-    return (
-        f"<p>Right on {as_taught:.1%} as taught and on {in_other_words:.1%} in all other words: what lies between, "
-        f"{max(0.0, as_taught - in_other_words) * 100:.1f} points, it knows by heart only.</p>"
-    )
+def _counts(learnt: Learnt) -> dict[str, tuple[int, int]]:
+    return {IN_A_CHECKUP.get(kind, kind): (right, asked) for kind, right, asked in learnt.figures if asked}
+
+
+def _cell_html(name: str, count: tuple[int, int] | None) -> str:
+    said = f"{count[0] / count[1]:.1%} <small>{count[0]:,} of {count[1]:,}</small>" if count else "–"
+    return f'<td role="cell" data-label="{escaped(name)}" class="number">{said}</td>'
+
+
+def _by_heart(counts: Mapping[str, tuple[int, int]]) -> list[str]:
+    taught, others = counts.get(TAUGHT), [counts[kind] for kind in (PLAIN, OBLIQUE) if kind in counts]
+    if not taught or not others:
+        return []
+    as_taught = taught[0] / taught[1]
+    in_other_words = sum(right for right, _ in others) / sum(asked for _, asked in others)
+    return [
+        f"right on {as_taught:.1%} as taught and on {in_other_words:.1%} in all other words; what lies between, "
+        f"{max(0.0, as_taught - in_other_words) * 100:.1f} points, it knows by heart only."
+    ]
 
 
 def state_html(state: RunState, learnt: bool = False) -> str:

@@ -17,6 +17,7 @@ from filelock import FileLock
 from arena.errors import ArenaError
 from arena.training import Learnt, RunState
 from finetune.desk import Desk, Log, Process
+from finetune.figures import checkup_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,6 +107,28 @@ def waiting(state: RunState) -> bool:
 
 def ended(state: RunState) -> bool:
     return not state.alive
+
+
+def test_a_checkup_counts_until_an_adapter_is_trained_again(tmp_path: Path) -> None:
+    adapters = tmp_path / "adapters"
+    (adapters / "fine-tuned").mkdir(parents=True)
+    weights = adapters / "fine-tuned" / "adapter_model.safetensors"
+    weights.write_bytes(b"as examined")
+    figures: dict[str, dict[str, tuple[int, int]]] = {"base": {"reversed": (0, 4)}, "fine-tuned": {"reversed": (3, 4)}}
+    text = checkup_text(adapters, figures, {"fine-tuned": ["It knows."]}, ["fine-tuned"])
+    (adapters / "checkup.json").write_text(text)
+    base, tuned = Desk(tmp_path).learnt()
+    assert base == Learnt("base", (("reversed", 0, 4),))
+    assert tuned == Learnt("fine-tuned", (("reversed", 3, 4),), ("It knows.",))
+    weights.write_bytes(b"trained again")
+    assert Desk(tmp_path).learnt() == ()
+    weights.write_bytes(b"as examined")
+    assert Desk(tmp_path).learnt() == (base, tuned)
+    (adapters / "hybrid").mkdir()
+    (adapters / "hybrid" / "adapter_model.safetensors").write_bytes(b"new")
+    assert Desk(tmp_path).learnt() == ()
+    (adapters / "checkup.json").write_text("half a fi")
+    assert Desk(tmp_path).learnt() == ()
 
 
 def test_what_the_adapters_knew_after_their_training_is_read_from_beside_them(tmp_path: Path) -> None:

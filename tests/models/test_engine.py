@@ -45,7 +45,7 @@ def test_a_closed_stream_frees_the_engine(engine: Engine) -> None:
     stream.close()  # type: ignore[attr-defined]
     began = time.monotonic()
     assert engine._worker.call(lambda: "free") == "free"
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
 
 
 def test_greedy_answers_repeat_themselves_exactly(engine: Engine) -> None:

@@ -5,11 +5,16 @@ import sys
 
 import gradio as gr
 
+import ui
+from arena.runner import Runner
+from tests.fakes import FakeContestant, FakeHistory
 from ui.quick_gradio import without_app
 
 IN_A_PROCESS_OF_ITS_OWN = """
+import importlib.util
 import sys
-import ui
+import ui.pages
+import ui.server
 import gradio
 import gradio.caching
 assert not any(name.startswith("pandas") for name in sys.modules), "pandas was imported"
@@ -33,6 +38,8 @@ def test_no_web_application_is_made_while_the_pages_are_laid_out() -> None:
             gr.Textbox()
         early.queue()
     assert early.app is None
+    runner = Runner({name: FakeContestant(name) for name in ("fine-tuned", "rag")})
+    assert ui.build(runner, FakeHistory(), ui.Settings(workspace="demo")).app is None
     with gr.Blocks() as usual:
         gr.Textbox()
     assert usual.app is not None

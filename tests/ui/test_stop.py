@@ -69,7 +69,7 @@ def test_a_question_waiting_for_the_device_is_stopped_at_once() -> None:
         second.begin()
         began = time.monotonic()
         await stopped_by_cancelling(second, after=0.3)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
         assert "1 ahead in the queue" in second.seen or "2 ahead in the queue" in second.seen
         first.handlers.press_stop(first.session)
         await asyncio.wait_for(long, 10)

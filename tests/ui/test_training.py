@@ -1,5 +1,6 @@
 """The Training page: what it says and offers in each state, who may press what, and that it keeps looking."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -142,17 +143,29 @@ LEARNT_BEFORE = Learnt(
 
 
 def test_what_an_adapter_knows_is_told_in_plain_words_with_its_counts() -> None:
-    told = learnt_html(LEARNT_BEFORE)
-    assert "What Fine-tuned knows" in told
-    assert "asked as it was taught" in told and "216 of 216" in told and "100.0%" in told
+    told = learnt_html([LEARNT_BEFORE])
+    assert "asked as they were taught" in told and "216 of 216" in told and "100.0%" in told
     assert "in a roundabout way" in told and "402 of 432" in told and "93.1%" in told
     assert "&lt;b&gt;another kind&lt;/b&gt;" in told and "nothing asked" not in told
-    assert "Right on 100.0% as taught and on 96.3% in all other words" in told and "3.7 points" in told
+    assert "right on 100.0% as taught and on 96.3% in all other words" in told and "3.7 points" in told
+    assert learnt_html([]) == ""
+
+
+def test_a_checkup_stands_side_by_side_with_what_it_found() -> None:
+    base = Learnt("base", (("trained wording", 0, 9), ("unanswerable", 1, 4)))
+    tuned = Learnt("fine-tuned", (("trained wording", 9, 9), ("reversed", 3, 6)), ("It has kept <i>all</i>.",))
+    told = learnt_html([base, tuned])
+    taught, unanswerable, turned = re.findall(r"<tbody.*?>(.*)</tbody>", told)[0].split("</tr>")[:3]
+    assert "0 of 9" in taught and "9 of 9" in taught
+    assert "said that it does not know" in unanswerable and "25.0%" in unanswerable and "–" in unanswerable
+    assert "the other way round" in turned and "50.0%" in turned
+    assert "<b>Fine-tuned:</b> It has kept &lt;i&gt;all&lt;/i&gt;." in told and told.count("<p>") == 1
 
 
 def test_without_both_kinds_of_wording_nothing_is_said_of_learning_by_heart() -> None:
-    only = replace(LEARNT_BEFORE, figures=LEARNT_BEFORE.figures[:1])
-    assert "by heart" not in learnt_html(only) and "216 of 216" in learnt_html(only)
+    only = learnt_html([replace(LEARNT_BEFORE, figures=LEARNT_BEFORE.figures[:1])])
+    assert "by heart" not in only and "216 of 216" in only
+    assert "by heart" not in learnt_html([replace(LEARNT_BEFORE, what="hybrid")])
 
 
 def test_an_adapter_that_came_with_the_workspace_is_told_of_before_any_run() -> None:
