@@ -9,9 +9,10 @@ from arena.comparison import Choice
 from arena.marks import marked
 from arena.queue import Progress
 from ui.bench import Bench, chosen, said, shown_texts
+from ui.cited import cited_html
 from ui.markdown import escaped
 from ui.plain import Plain
-from ui.render import citations, cited_html, when
+from ui.render import citations, when
 
 VOTES = {
     Choice.LEFT: "A is better",

@@ -3,7 +3,6 @@
 Does not cover: which of it may be shown (ui/screen.py decides), components and events (the page files).
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -13,8 +12,8 @@ from arena.citations import Citation, Source, cite
 from arena.comparison import Choice, Comparison, Vote
 from arena.events import Passage
 from arena.loading import State
-from arena.marks import in_markup
 from arena.question import Turn
+from ui.cited import cited_html, mark_html
 from ui.markdown import escaped, markdown_html, without_citations
 from ui.settings import Label, Settings
 
@@ -99,7 +98,7 @@ def answer_html(answer: Answer, doing: str = "", hidden: bool = False) -> str:
     text = without_citations(answer.text) if hidden else answer.text
     parts = []
     if text:
-        body = markdown_html(text) if hidden else cited_html(text, citations(answer))
+        body = markdown_html(text) if hidden else cited_html(text, citations(answer), highlighted=True)
         parts.append(f'<div class="text{" writing" if doing else ""}" dir="auto">{body}</div>')
     elif doing:
         parts.append(working_html(doing))
@@ -122,23 +121,6 @@ def citations(answer: Answer) -> tuple[Citation, ...]:
 
 # A page is painted many times while the other side still writes.
 _citations = lru_cache(maxsize=256)(cite)
-
-
-def cited_html(text: str, found: Sequence[Citation]) -> str:
-    """The answer with a mark after each sentence. Markdown lets private characters pass; the text's own are put out."""
-    text = text.translate({0xE000: "�", 0xE001: "�"})
-    for citation in reversed(found):
-        if citation.verdict != "refusal" and not in_markup(text, citation.end):
-            text = f"{text[: citation.end]}\ue000{citation.number or 0}\ue001{text[citation.end :]}"
-    shown = re.sub("%EE%80%80\\d+%EE%80%81", "", markdown_html(text))  # in a link's address
-    shown = re.sub("<[^>]*>", lambda tag: re.sub("\ue000\\d+\ue001", "", tag[0]), shown)
-    return re.sub("\ue000(\\d+)\ue001", lambda mark: _mark_html(int(mark[1])), shown)
-
-
-def _mark_html(number: int) -> str:
-    if number:
-        return f'<sup class="cite" aria-label="source {number}">{number}</sup>'
-    return ' <small class="unsupported">not found in the passages</small>'
 
 
 def working_html(doing: str) -> str:
@@ -218,7 +200,7 @@ def _highlighted(text: str, sources: Mapping[Source, int]) -> str:
         start = max(source.start, place)
         parts.append(escaped(text[place:start]))
         if source.end > start:
-            parts.append(f"<mark>{escaped(text[start : source.end])}{_mark_html(sources[source])}</mark>")
+            parts.append(f"<mark>{escaped(text[start : source.end])}{mark_html(sources[source])}</mark>")
         place = max(place, source.end)
     return "".join([*parts, escaped(text[place:])])
 

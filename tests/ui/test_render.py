@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from arena.answer import Answer, Timings
 from arena.citations import cite
 from arena.comparison import Choice, Comparison, Vote
 from arena.events import Passage
 from arena.loading import State
 from ui import render
+from ui.cited import cited_html
 from ui.settings import Label, Settings
 
 EVIL = "<img src=http://evil.example/x.png onerror=alert(1)>"
@@ -130,7 +133,8 @@ CITED = Answer(
 
 def test_each_sentence_names_its_source_or_says_that_there_is_none() -> None:
     body, details = render.answer_html(CITED), render.details_html(CITED)
-    assert 'It draws 11 watts.<sup class="cite" aria-label="source 1">1</sup> It flies high. <small' in body
+    mark = '<sup class="cite" aria-label="source 1">1</sup>'
+    assert f'<span class="cited">It draws 11 watts.</span>{mark} It flies high. <small' in body
     assert body.count("not found in the passages") == 1
     assert '<mark>It draws 11 watts.<sup class="cite" aria-label="source 1">1</sup></mark>' in details
     assert details.count("<details open>") == 1 and details.count("<details>") == 1 and "<b>new" not in details
@@ -157,7 +161,32 @@ def test_no_marks_while_hidden_unfinished_or_without_retrieval() -> None:
     assert not any("cite" in markup or "not found" in markup for markup in shown)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("It draws **11** watts.", '<span class="cited">It draws <strong>11</strong> watts.</span><sup'),
+        ("- It draws 11 watts.", '<li><span class="cited">It draws 11 watts.</span><sup'),
+        ("**It draws 11 watts. It flies.**", '<strong><span class="cited">It draws 11 watts.</span><sup'),
+        ("**It** draws 11 watts.", '<span class="cited"><strong>It</strong> draws 11 watts.</span><sup'),
+        ("**It draws 11 watts.**", '<strong><span class="cited">It draws 11 watts.</span><sup'),
+        ("# It draws 11 watts.", '<h4><span class="cited">It draws 11 watts.</span><sup'),
+        ("It draws *11 watts. It* flies.", "It draws <em>11 watts.<sup"),  # not a whole element
+    ],
+)
+def test_a_sentence_with_a_source_is_marked_on_both_sides(text: str, shown: str) -> None:
+    body = render.answer_html(replace(CITED, text=text))
+    assert shown in body and body.count("<span") == body.count("</span>")
+    assert "cited" not in cited_html(text, render.citations(replace(CITED, text=text)))
+
+
+def test_what_is_marked_breaks_no_link() -> None:
+    text = "It draws [11 watts](https://example.org/a)."
+    body = render.answer_html(replace(CITED, text=text))
+    assert 'href="https://example.org/a"' in body and not set(body) & set("\ue000\ue001\ue002\ue003")
+
+
 def test_an_answer_cannot_forge_a_mark() -> None:
+    assert "cited" not in render.answer_html(replace(CITED, text="It flies \ue002away\ue003."))
     assert "<sup" not in render.answer_html(replace(CITED, text="It flies \ue0001\ue001 away."))
 
 
@@ -172,8 +201,8 @@ def test_a_used_sentence_that_is_marked_in_its_passage_is_not_said_again() -> No
 def test_marks_leave_tables_code_and_links_whole() -> None:
     passage = Passage("a.md", "", "The Ossa 4 weighs 3 kg.", 0.5, ("The Ossa 4 weighs 3 kg.",))
     table = "| Item | Weight |\n|---|---|\n| Ossa 4 | 3 kg |\n\nThe Ossa 4 weighs 3 kg."
-    html = render.cited_html(table, cite(table, [passage]))
+    html = cited_html(table, cite(table, [passage]))
     assert "<table>" in html and html.count('class="cite"') == 1
     code = "Look:\n\n```python\nprint(1)\n```\n\nThe Ossa 4 weighs 3 kg."
-    html = render.cited_html(code, cite(code, [passage]))
+    html = cited_html(code, cite(code, [passage]))
     assert "<small" not in html.partition("<code")[2].partition("</code>")[0] and 'class="cite"' in html
