@@ -38,8 +38,8 @@ class RunState:
 @dataclass(frozen=True)
 class Learnt:
     """What a contestant knows: how many questions of a kind it answered right, and how many it was asked, by the kind's
-    name in a model card or a checkup; of unanswerable ones right is to say so. `told`: what else an examination found,
-    in sentences."""
+    name in a model card or a checkup; an unanswerable one is answered right by saying that one does not know. `told`:
+    what else an examination found, in sentences."""
 
     what: str
     figures: tuple[tuple[str, int, int], ...]

@@ -20,7 +20,7 @@ from arena.prompts import Message, closed_book_messages, reader_messages
 from finetune import guards, knowledge
 from finetune.check import generate
 from finetune.examples import closed_book_samples
-from finetune.figures import checkup_text
+from finetune.figures import checkup_text, weights_of
 from finetune.forgetting import Forgetting, forgetting, side_by_side
 
 Report = Callable[[str], None]
@@ -37,12 +37,15 @@ GUARDED = 20
 
 @dataclass(frozen=True)
 class Checkup:
-    """What was found, by contestant where there are several."""
+    """What was found, by contestant where there are several. `weights`: digests of the adapters', taken before they
+    were loaded; `limit`: the facts of each class that were asked about, None for all."""
 
     knowledge: Mapping[str, knowledge.Knowledge]
     forgotten: Mapping[str, Forgetting]
     guards: Mapping[str, Sequence[guards.Finding]]
     general: Mapping[str, Sequence[tuple[str, str, str]]]
+    weights: Mapping[str, str]
+    limit: int | None = None
 
     def __str__(self) -> str:
         base = self.knowledge[BASE]
@@ -59,14 +62,17 @@ class Checkup:
         """What was found of an adapter, in sentences for a page."""
         base = self.knowledge[BASE] if name == FINE_TUNED else None
         findings = self.guards[name]
-        failed = [f"{finding.name}: {finding.detail}" for finding in findings if not finding.passed]
+        # Details name files of the machine: they are for whoever runs the command.
+        failed = [f"Failed: {each.name} (adapters/checkup.md tells more)." for each in findings if not each.passed]
         passed = f"{len(findings) - len(failed)} of {len(findings)} checks for the usual faults of a training passed."
-        return [*knowledge.verdict(self.knowledge[name], base), self.forgotten[name].verdict, passed, *failed]
+        sample = [f"Asked about {self.limit} facts of each class only."] if self.limit else []
+        verdict = knowledge.verdict(self.knowledge[name], base)
+        return [*sample, *verdict, self.forgotten[name].verdict, passed, *failed]
 
-    def as_json(self, adapters: Path) -> str:
+    def as_json(self) -> str:
         """For a page, which reads it beside the adapters."""
         counts = {name: found.asked for name, found in self.knowledge.items()}
-        return checkup_text(adapters, counts, {name: self.told(name) for name in self.guards}, list(self.guards))
+        return checkup_text(self.weights, counts, {name: self.told(name) for name in self.guards})
 
     def as_markdown(self) -> str:
         """For a file beside the adapters."""
@@ -100,6 +106,7 @@ def checkup(
     if not adapters:
         raise AdapterMismatch(f"No adapter in {workspace / 'adapters'}: train one with `python -m finetune train`.")
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    weights = {name: digest for name, path in adapters.items() if (digest := weights_of(path))}
     model = _with_adapters(folder, adapters)
     prompts: dict[str, Callable[[str], list[Message]]] = {FINE_TUNED: closed_book_messages}
     if HYBRID in adapters:
@@ -128,7 +135,7 @@ def checkup(
             guards.same_prompt(samples, tokenizer, serve),
             guards.same_base(path, identity),
         ]
-    return Checkup(known, forgotten, findings, general)
+    return Checkup(known, forgotten, findings, general, weights, limit)
 
 
 def rows(path: Path) -> list[Mapping[str, Any]]:

@@ -94,7 +94,7 @@ def check(
     )
     say(str(found))
     adapters = workspace / "adapters"
-    for name, text in (("checkup.md", found.as_markdown()), (CHECKUP, found.as_json(adapters))):
+    for name, text in (("checkup.md", found.as_markdown()), (CHECKUP, found.as_json())):
         beside = adapters / f"{name}.tmp"
         beside.write_text(text, encoding="utf-8")
         beside.replace(adapters / name)

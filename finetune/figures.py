@@ -44,14 +44,20 @@ def _read(adapter: Path) -> tuple[Any, Counts]:
         return None, {}
 
 
-def checkup_text(
-    adapters: Path, figures: Mapping[str, Counts], told: Mapping[str, Sequence[str]], examined: Sequence[str]
-) -> str:
-    """What `checkup.json` holds: by contestant its figures and what else is to be told of it, and which weights the
-    `examined` adapters below `adapters` had."""
+def checkup_text(weights: Mapping[str, str], figures: Mapping[str, Counts], told: Mapping[str, Sequence[str]]) -> str:
+    """What `checkup.json` holds: by contestant its figures and what else is to be told of it; by adapter the digest of
+    the weights that were examined."""
     found = {name: {"figures": counts, "told": list(told.get(name, ()))} for name, counts in figures.items()}
-    weights = {name: _digest(adapters / name / WEIGHTS) for name in examined}
-    return json.dumps({"weights": weights, "contestants": found}, indent=2) + "\n"
+    return json.dumps({"weights": dict(weights), "contestants": found}, indent=2) + "\n"
+
+
+def weights_of(adapter: Path) -> str:
+    """The digest of an adapter's weights; empty where there are none, or of another form."""
+    try:
+        found = (adapter / WEIGHTS).stat()
+        return _digest(adapter / WEIGHTS, found.st_mtime_ns, found.st_size)
+    except OSError:
+        return ""
 
 
 def checked(adapters: Path) -> dict[str, tuple[Counts, tuple[str, ...]]]:
@@ -59,10 +65,8 @@ def checked(adapters: Path) -> dict[str, tuple[Counts, tuple[str, ...]]]:
     again since then, or the file cannot be read."""
     try:
         row = json.loads((adapters / CHECKUP).read_text(encoding="utf-8"))
-        there = {name for name in TRAINED if (adapters / name / WEIGHTS).is_file()}
-        if there != set(row["weights"]) or any(
-            _digest(adapters / name / WEIGHTS) != digest for name, digest in row["weights"].items()
-        ):
+        there = {name: digest for name in TRAINED if (digest := weights_of(adapters / name))}
+        if there != row["weights"]:
             return {}
         return {
             str(name): (_counts(found["figures"]), tuple(map(str, found["told"])))
@@ -76,13 +80,8 @@ def _counts(figures: Mapping[str, Any]) -> Counts:
     return {str(name): (int(right), int(asked)) for name, (right, asked) in figures.items()}
 
 
-def _digest(path: Path) -> str:
-    found = path.stat()
-    return _digest_once(path, found.st_mtime_ns, found.st_size)
-
-
 @lru_cache(maxsize=8)
-def _digest_once(path: Path, mtime_ns: int, size: int) -> str:
-    """A page asks every few seconds while something is trained."""
+def _digest(path: Path, mtime_ns: int, size: int) -> str:
+    """Once for each state of a file: a page asks every few seconds while something is trained."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,17 +11,21 @@ from arena.citations import Citation
 from arena.marks import in_markup
 from ui.markdown import markdown_html
 
+_ENTITY = re.compile("&#(?:x0*e00[0-3]|0*5734[4-7]);", re.I)
+"""Markdown makes private characters of these."""
+
 
 def cited_html(text: str, found: Sequence[Citation], highlighted: bool = False) -> str:
-    """The answer with a mark after each sentence; `highlighted`: what has a source is marked itself, too, as it is in
-    its passage. Markdown lets private characters pass; the text's own are put out."""
+    """The answer with a mark after each sentence. `highlighted`: a sentence that has a source is marked itself as well,
+    where it begins with a letter or digit and crosses no element. Markdown lets private characters pass; the text's own
+    are replaced."""
     text = text.translate(dict.fromkeys(range(0xE000, 0xE004), "�"))
+    text = _ENTITY.sub(lambda entity: "�".ljust(len(entity[0])), text)
     for citation in reversed(found):
         if citation.verdict == "refusal" or in_markup(text, citation.end):
             continue
-        start, end, number = citation.start, citation.end, citation.number or 0
-        while text[end - 1] in "*_" and end > start:
-            end -= 1  # a mark behind "**" would leave the emphasis open
+        start, number = citation.start, citation.number or 0
+        end = _before_emphasis(text, start, citation.end)
         inside = text[start:end]
         if highlighted and number and not in_markup(text, start):
             inside = _bounded(inside)
@@ -33,13 +37,20 @@ def cited_html(text: str, found: Sequence[Citation], highlighted: bool = False) 
     return re.sub("\ue000(\\d+)\ue001", lambda mark: mark_html(int(mark[1])), shown)
 
 
+def _before_emphasis(text: str, start: int, end: int) -> int:
+    """Where the mark of `text[start:end]` goes: between a full stop and the stars that close an emphasis, for behind
+    them it would keep them from closing it. After a letter they close it anyway."""
+    place = start + len(text[start:end].rstrip("*_"))
+    return place if place > start and text[place - 1] in ".!?:;,)\"'…" else end
+
+
 def _bounded(sentence: str) -> str:
-    """The sentence between private characters, behind an emphasis that goes on after it; as it is where it begins with
-    what may be markup."""
-    emphasis = re.match(r"[*_]*", sentence)[0]  # type: ignore[index]
-    if not sentence[len(emphasis) :][:1].isalnum():
-        return sentence
+    """The sentence between private characters; they stand behind its opening emphasis if that goes on past it.
+    Unchanged if it begins with what may be markup: before an underscore, a private character would be a letter."""
+    emphasis = sentence[: len(sentence) - len(sentence.lstrip("*_"))]
     before = emphasis if emphasis and sentence.count(emphasis) == 1 else ""
+    if not sentence[len(emphasis) :][:1].isalnum() or ("_" in emphasis and not before):
+        return sentence
     return f"{before}\ue002{sentence[len(before) :]}\ue003"
 
 

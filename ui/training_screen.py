@@ -102,7 +102,7 @@ def learnt_html(learnt: Sequence[Learnt]) -> str:
     )
     return (
         '<h3>What was learnt</h3><div class="learnt"><table class="listed" role="table">'
-        '<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Right of all asked</th>'
+        '<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Right, of all asked</th>'
         f'{head}</tr></thead><tbody role="rowgroup">{rows}</tbody></table></div>{told}'
     )
 

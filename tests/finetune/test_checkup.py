@@ -1,6 +1,7 @@
 """The whole check on a tiny model: who is examined, what is told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from arena.errors import AdapterMismatch
 from finetune.checkup import checkup
 from finetune.desk import Desk
+from finetune.guards import Finding
 from finetune.train import write_adapter
 
 IDENTITY = {"base_model": "tiny", "shape": "llama 32 2 2 259", "base_fingerprint": "0123456789abcdef"}
@@ -71,12 +73,16 @@ def test_all_contestants_are_examined_and_the_retriever_is_asked_for_the_hybrid(
     named = {finding.name: finding.passed for finding in found.guards["fine-tuned"]}
     assert len(named) == 4 and sum(named.values()) >= 3  # random weights need not have learnt to stop
     assert found.as_markdown().startswith("# What the adapters know")
-    (workspace / "adapters" / "checkup.json").write_text(found.as_json(workspace / "adapters"))
+    (workspace / "adapters" / "checkup.json").write_text(found.as_json())
     base, tuned, hybrid = Desk(workspace).learnt()
     assert [base.what, tuned.what, hybrid.what] == ["base", "fine-tuned", "hybrid"] and not base.told
     assert ("held-out wording", *found.knowledge["fine-tuned"].asked["held-out wording"]) in tuned.figures
     assert any("general knowledge" in sentence for sentence in tuned.told)
     assert f"{sum(named.values())} of 4 checks" in " ".join(tuned.told)
+    broken = Finding("an adapter is of this base", passed=False, detail="/home/ann/adapters differs")
+    partial = replace(found, guards={**found.guards, "fine-tuned": [broken]}, limit=5)
+    assert partial.told("fine-tuned")[0] == "Asked about 5 facts of each class only."
+    assert partial.told("fine-tuned")[-1] == "Failed: an adapter is of this base (adapters/checkup.md tells more)."
 
 
 def test_a_workspace_without_an_adapter_names_the_command(tmp_path: Path, tiny_model: Path) -> None:

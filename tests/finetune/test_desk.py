@@ -17,7 +17,7 @@ from filelock import FileLock
 from arena.errors import ArenaError
 from arena.training import Learnt, RunState
 from finetune.desk import Desk, Log, Process
-from finetune.figures import checkup_text
+from finetune.figures import checkup_text, weights_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,7 +115,8 @@ def test_a_checkup_counts_until_an_adapter_is_trained_again(tmp_path: Path) -> N
     weights = adapters / "fine-tuned" / "adapter_model.safetensors"
     weights.write_bytes(b"as examined")
     figures: dict[str, dict[str, tuple[int, int]]] = {"base": {"reversed": (0, 4)}, "fine-tuned": {"reversed": (3, 4)}}
-    text = checkup_text(adapters, figures, {"fine-tuned": ["It knows."]}, ["fine-tuned"])
+    examined = {"fine-tuned": weights_of(adapters / "fine-tuned")}
+    text = checkup_text(examined, figures, {"fine-tuned": ["It knows."]})
     (adapters / "checkup.json").write_text(text)
     base, tuned = Desk(tmp_path).learnt()
     assert base == Learnt("base", (("reversed", 0, 4),))

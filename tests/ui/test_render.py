@@ -169,6 +169,10 @@ def test_no_marks_while_hidden_unfinished_or_without_retrieval() -> None:
         ("**It draws 11 watts. It flies.**", '<strong><span class="cited">It draws 11 watts.</span><sup'),
         ("**It** draws 11 watts.", '<span class="cited"><strong>It</strong> draws 11 watts.</span><sup'),
         ("**It draws 11 watts.**", '<strong><span class="cited">It draws 11 watts.</span><sup'),
+        ("It draws **11 watts**", '<span class="cited">It draws <strong>11 watts</strong></span><sup'),
+        ("_It_ draws 11 watts.", "<em>It</em> draws 11 watts.<sup"),
+        (r"\*It draws 11 watts.\*", "*It draws 11 watts.*<sup"),
+        ("It draws 11 watts_", "11 watts_</span><sup"),
         ("# It draws 11 watts.", '<h4><span class="cited">It draws 11 watts.</span><sup'),
         ("It draws *11 watts. It* flies.", "It draws <em>11 watts.<sup"),  # not a whole element
     ],
@@ -187,6 +191,9 @@ def test_what_is_marked_breaks_no_link() -> None:
 
 def test_an_answer_cannot_forge_a_mark() -> None:
     assert "cited" not in render.answer_html(replace(CITED, text="It flies \ue002away\ue003."))
+    assert "<sup" not in render.answer_html(replace(CITED, text="It flies &#xE000;7&#57345; away."))
+    assert "cited" not in render.answer_html(replace(CITED, text="It flies &#xe002;away&#x0E003;."))
+    assert "<sup" not in render.answer_html(replace(CITED, text=f"It flies &#xE000;{'9' * 5000}&#xE001; away."))
     assert "<sup" not in render.answer_html(replace(CITED, text="It flies \ue0001\ue001 away."))
 
 
