@@ -27,7 +27,7 @@ ASKED = {
     OBLIQUE: "the same facts, asked in a roundabout way",
     "facts in documents only": "facts that were never taught and stand in documents only",
     "unanswerable, abstained": "questions without an answer: said that it does not know",
-    "reversed": "the same facts, asked the other way round",
+    "reversed": "facts that were taught, asked the other way round",
     "documents only, oblique": "facts that were never taught, asked in a roundabout way",
 }
 """Kinds of questions by their names in a model card; others are shown under those."""
