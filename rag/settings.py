@@ -57,7 +57,7 @@ class Settings:
     `context_tokens`: prompt and answer together; `answer_tokens` of them are kept free for the answer.
     `chunk_tokens`: word pieces of a chunk; the embedder cuts off at 256, title and headings included.
     `fusion`: how meaning and words rank passages together: by the average of their scores, each stretched to 0 to 1, or
-    by reciprocal ranks (Cormack et al. 2009), which does worse on CISI (docs/measured.md).
+    by reciprocal ranks (Cormack et al. 2009), which does worse on CISI and on the demo (docs/measured.md).
     `dense_weight`: meaning against words when passages are ranked. `in_context_weight`, `in_passage_weight`: what
     a sentence's vector takes over from the sentence under its headings and from its passage, itself counting 1.
     `passage_words_weight`, `overlap_weight`: words of the passage and of the sentence, against the vector's 1.
