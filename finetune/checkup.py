@@ -20,7 +20,7 @@ from arena.prompts import Message, closed_book_messages, reader_messages
 from finetune import guards, knowledge
 from finetune.check import generate
 from finetune.examples import closed_book_samples
-from finetune.figures import checkup_text, weights_of
+from finetune.figures import TRAINED, checkup_text, weights_of
 from finetune.forgetting import Forgetting, forgetting, side_by_side
 
 Report = Callable[[str], None]
@@ -101,7 +101,7 @@ def checkup(
     """
     facts = load_facts(workspace / "questions.jsonl")
     turned = knowledge.reversed_questions(rows(workspace / "questions.jsonl"))
-    adapters = {name: workspace / "adapters" / name for name in (FINE_TUNED, HYBRID)}
+    adapters = {name: workspace / "adapters" / name for name in TRAINED}
     adapters = {name: path for name, path in adapters.items() if path.is_dir()}
     if not adapters:
         raise AdapterMismatch(f"No adapter in {workspace / 'adapters'}: train one with `python -m finetune train`.")

@@ -81,6 +81,7 @@ def check(
     """What base, fine-tuned and hybrid know, what was forgotten, and whether anything went wrong in training."""
     from finetune.checkup import checkup
     from finetune.figures import CHECKUP
+    from finetune.making import write_beside
 
     folder, _ = wiring.base(base_model, say, workspace)
     found = checkup(
@@ -94,10 +95,8 @@ def check(
     )
     say(str(found))
     adapters = workspace / "adapters"
-    for name, text in (("checkup.md", found.as_markdown()), (CHECKUP, found.as_json())):
-        beside = adapters / f"{name}.tmp"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(adapters / name)
+    write_beside(adapters / "checkup.md", found.as_markdown())
+    write_beside(adapters / CHECKUP, found.as_json())
     say(f"Also in {adapters / 'checkup.md'}, and on the app's Training page.")
 
 

@@ -144,13 +144,13 @@ class Build:
         return True
 
     def _embed(self) -> None:
-        texts = {key: _texts(split.chunks) for key, split in self._to_embed.items()}
+        texts = {key: _texts(chunked.chunks) for key, chunked in self._to_embed.items()}
         total, done = sum(map(len, texts.values())), 0
-        for key, split in self._to_embed.items():
-            embedded = _part(split.chunks, self._encoded(texts[key], done, total), self.settings)
-            part = replace(embedded, source=split.source, note=split.note)
+        for key, chunked in self._to_embed.items():
+            embedded = _part(chunked.chunks, self._encoded(texts[key], done, total), self.settings)
+            part = replace(embedded, source=chunked.source, note=chunked.note)
             if fault := part.fault():
-                first = split.chunks[0].text[:60]
+                first = chunked.chunks[0].text[:60]
                 raise IndexUnavailable(
                     f'The embedder {self.embedder.identity} {fault}, for "{first}": install it again, '
                     "or name another one (embedder in workspace.toml)."

@@ -168,9 +168,9 @@ def parse_document(name: str, data: bytes) -> Document:
 def _not_read(pages: Sequence[int]) -> str:
     if not pages:
         return ""
-    first = f"page {pages[0]} is a picture" if len(pages) == 1 else f"{len(pages)} pages are pictures"
-    rest = "" if len(pages) == 1 else f" ({', '.join(map(str, pages[:NAMED]))}{', …' if len(pages) > NAMED else ''})"
-    return f"{first}{rest} and not read: run text recognition (OCR) over the file and add it again"
+    listed = ", ".join([*map(str, pages[:NAMED]), *(["…"] if len(pages) > NAMED else [])])
+    what = f"page {listed} is a picture" if len(pages) == 1 else f"{len(pages)} pages are pictures ({listed})"
+    return f"{what} and not read: run text recognition (OCR) over the file and add it again"
 
 
 def attempt(name: str, work: Callable[[], Found]) -> Found | Skipped:

@@ -256,6 +256,13 @@ def test_judgements_of_queries_that_are_not_there_are_left_out_and_counted(beir:
         read_collection(beir)
 
 
+def refuses(folder: Path, name: str, text: str | bytes, message: str) -> None:
+    """That a collection is refused once this file of it holds this."""
+    (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(CollectionError, match=message):
+        read_collection(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -273,9 +280,7 @@ def test_judgements_of_queries_that_are_not_there_are_left_out_and_counted(beir:
     ],
 )
 def test_a_bad_line_of_beir_is_named_with_what_to_do(beir: Path, name: str, text: str | bytes, message: str) -> None:
-    (beir / name).write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(CollectionError, match=message):
-        read_collection(beir)
+    refuses(beir, name, text, message)
 
 
 @pytest.mark.parametrize(
@@ -292,9 +297,7 @@ def test_a_bad_line_of_beir_is_named_with_what_to_do(beir: Path, name: str, text
     ],
 )
 def test_a_bad_line_of_a_classic_one_is_named_too(classic: Path, name: str, text: str, message: str) -> None:
-    (classic / name).write_text(text)
-    with pytest.raises(CollectionError, match=message):
-        read_collection(classic)
+    refuses(classic, name, text, message)
 
 
 @pytest.mark.parametrize(
@@ -313,9 +316,7 @@ def test_a_bad_line_of_a_classic_one_is_named_too(classic: Path, name: str, text
     ],
 )
 def test_a_bad_line_of_trec_is_named_too(trec: Path, name: str, text: str | bytes, message: str) -> None:
-    (trec / name).write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(CollectionError, match=message):
-        read_collection(trec)
+    refuses(trec, name, text, message)
 
 
 @pytest.mark.parametrize(
@@ -328,9 +329,7 @@ def test_a_bad_line_of_trec_is_named_too(trec: Path, name: str, text: str | byte
     ],
 )
 def test_a_bad_line_of_a_table_is_named_too(tables: Path, name: str, text: str, message: str) -> None:
-    (tables / name).write_text(text)
-    with pytest.raises(CollectionError, match=message):
-        read_collection(tables)
+    refuses(tables, name, text, message)
 
 
 def test_missing_files_are_named_with_every_layout(tmp_path: Path, classic: Path) -> None:
