@@ -44,6 +44,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 CLOSED = ("run/", "api/", "call/", "deep_link", "process_recording", "component_server", "proxy=", "vibe", "dev/")
 """Gradio's ways to call handlers directly, to save sessions and to follow source files: the pages use none of them."""
+MONITORING = "monitoring"
+"""Its pages on the traffic. Gradio closes them itself only once the server has answered for a moment."""
 UPLOAD = "upload"
 """Its way to leave files, which the Knowledge page uses: for those who may add documents."""
 
@@ -74,8 +76,9 @@ class Guard:
                 message["headers"] = [*message["headers"], *self.HEADERS]
             await send(message)
 
-        _, _, call = str(scope.get("path", "")).partition("/gradio_api/")
-        closed = call.startswith(CLOSED)
+        path = str(scope.get("path", ""))
+        _, _, call = path.partition("/gradio_api/")
+        closed = call.startswith(CLOSED) or MONITORING in path.split("/")
         if scope["type"] == "http" and call.startswith(UPLOAD):
             closed = not await run_in_threadpool(self.may_upload, Request(scope))
         if scope["type"] == "http" and closed:

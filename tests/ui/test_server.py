@@ -6,11 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 import ui
 from arena.errors import ArenaError, WorkspaceError
 from arena.runner import Runner
 from tests.fakes import FakeHistory
+from ui.server import Guard
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,3 +67,15 @@ def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
 def test_default_sides_that_do_not_exist_are_refused_at_start() -> None:
     with pytest.raises(WorkspaceError, match="fine-tuned"):
         ui.build(Runner({}), FakeHistory(), ui.Settings(workspace="x"))
+
+
+@pytest.mark.parametrize("path", ["/monitoring", "/monitoring/summary", "/monitoring/key", "/team/monitoring/summary"])
+def test_the_traffic_is_closed_while_gradio_still_starts(path: str) -> None:
+    # Gradio's summary answers until `launch` comes to its end; the server takes requests before.
+    def gradio(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("all its traffic")
+
+    guarded = Guard(Starlette(routes=[Route("/{path:path}", gradio)]), may_upload=lambda _: False)
+    with TestClient(guarded) as client:
+        assert client.get("/page").text == "all its traffic"
+        assert client.get(path).status_code == 404
