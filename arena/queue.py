@@ -49,6 +49,16 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Around:
+    """What belongs to the pair on a person's screen: the one `ahead`, reserved where it was asked for and there is one;
+    their progress; their last pairs, newest first."""
+
+    ahead: Showing | None
+    progress: Progress
+    past: Sequence[Showing]
+
+
+@dataclass(frozen=True)
 class Work:
     """What one annotator did. Of `repeats` pairs shown again, `same` were judged as before."""
 
@@ -105,8 +115,9 @@ class Queue(Protocol):
         one is due, else one they have not judged and that fewer than `wanted` have. None when there is none."""
         ...
 
-    def renew(self, ballots: Collection[str]) -> None:
-        """They are on a screen: their reservations begin anew."""
+    def look_around(self, annotator: str, on_screen: Collection[str], ahead: bool, limit: int) -> Around:
+        """In one transaction, as it comes with every vote: the reservations of these ballots begin anew, with `ahead`
+        another pair is claimed, and the rest is read; of the past, `limit` pairs."""
         ...
 
     def release(self, ballots: Collection[str]) -> None:

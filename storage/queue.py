@@ -26,7 +26,7 @@ from arena.annotation import (
 )
 from arena.comparison import Choice, Comparison, Vote
 from arena.errors import StorageError, VoteRefused
-from arena.queue import Added, Progress, QueueSettings, QueueStatus
+from arena.queue import Added, Around, Progress, QueueSettings, QueueStatus
 from storage import queue_figures, tables
 from storage.database import Database
 from storage.history import cast_vote, load, save_comparison
@@ -105,17 +105,20 @@ class DatabaseQueue:
     def claim(self, annotator: str, besides: Collection[str] = ()) -> Showing | None:
         """See the port."""
         with self._deciding() as connection:
-            self._expire(connection)
-            reserving = Reserving(connection, annotator, self._now(), self.settings, self._chance)
-            ballot = reserving.held(besides) or reserving.repeated() or reserving.fresh()
-            return None if ballot is None else _showings(connection, [ballot])[0]
+            return self._claim(connection, annotator, besides)
 
-    def renew(self, ballots: Collection[str]) -> None:
+    def look_around(self, annotator: str, on_screen: Collection[str], ahead: bool, limit: int) -> Around:
         kept_for = timedelta(minutes=self.settings.reservation_minutes)
-        self._set_reserved(ballots, expires_at=self._now() + kept_for)
+        with self._deciding() as connection:
+            _set_reserved(connection, on_screen, expires_at=self._now() + kept_for)
+            claimed = self._claim(connection, annotator, on_screen) if ahead else None
+            progress = queue_figures.progress(connection, annotator, self._now())
+            return Around(claimed, progress, _past(connection, annotator, limit))
 
     def release(self, ballots: Collection[str]) -> None:
-        self._set_reserved(ballots, state=BallotState.EXPIRED)
+        if ballots:
+            with self._deciding() as connection:
+                _set_reserved(connection, ballots, state=BallotState.EXPIRED)
 
     def vote(self, ballot: str, annotator: str, judgement: Judgement, change: bool = False) -> Ballot:
         """See the port. A vote that is changed keeps the seconds of the first choice, as reading took those; unless it
@@ -157,14 +160,8 @@ class DatabaseQueue:
             set_ballot(connection, ballot, values)
 
     def past(self, annotator: str, limit: int = 20, before: str = "") -> Sequence[Showing]:
-        closed = (BallotState.VOTED, BallotState.SKIPPED)
-        query = sa.select(tables.ballot).where(_BALLOT.annotator == annotator, _BALLOT.state.in_(closed))
-        if before:
-            moment = sa.select(_BALLOT.closed_at).where(_BALLOT.id == before).scalar_subquery()
-            query = query.where(_BALLOT.closed_at < moment)
-        query = query.order_by(_BALLOT.closed_at.desc(), _BALLOT.id).limit(limit)
         with self._database.reading() as connection:
-            return _showings(connection, [ballot_from(row) for row in connection.execute(query).mappings()])
+            return _past(connection, annotator, limit, before)
 
     def progress(self, annotator: str) -> Progress:
         with self._database.reading() as connection:
@@ -188,6 +185,12 @@ class DatabaseQueue:
             return False
         connection.execute(sa.insert(tables.task), task_row(task))
         return True
+
+    def _claim(self, connection: sa.Connection, annotator: str, besides: Collection[str]) -> Showing | None:
+        self._expire(connection)
+        reserving = Reserving(connection, annotator, self._now(), self.settings, self._chance)
+        ballot = reserving.held(besides) or reserving.repeated() or reserving.fresh()
+        return None if ballot is None else _showings(connection, [ballot])[0]
 
     def _expire(self, connection: sa.Connection) -> None:
         late = sa.and_(_BALLOT.state == BallotState.RESERVED, _BALLOT.expires_at <= self._now())
@@ -220,13 +223,6 @@ class DatabaseQueue:
             raise PairGone("This pair was not shown to you: reload the page.")
         return ballot_from(row)
 
-    def _set_reserved(self, ballots: Collection[str], **values: Any) -> None:
-        if not ballots:
-            return
-        reserved = sa.and_(_BALLOT.id.in_(list(ballots)), _BALLOT.state == BallotState.RESERVED)
-        with self._deciding() as connection:
-            connection.execute(sa.update(tables.ballot).where(reserved).values(values))
-
     def _set_task(self, connection: sa.Connection, task: str, **values: Any) -> None:
         connection.execute(sa.update(tables.task).where(_TASK.id == task).values(values))
 
@@ -236,3 +232,19 @@ def _showings(connection: sa.Connection, ballots: Sequence[Ballot]) -> list[Show
     found = load(connection, sa.select(tables.comparison).where(tables.comparison.c.id.in_(ids)))
     comparisons = {comparison.id: comparison for comparison in found}
     return [Showing(ballot, comparisons[ballot.comparison]) for ballot in ballots]
+
+
+def _past(connection: sa.Connection, annotator: str, limit: int, before: str = "") -> list[Showing]:
+    closed = (BallotState.VOTED, BallotState.SKIPPED)
+    query = sa.select(tables.ballot).where(_BALLOT.annotator == annotator, _BALLOT.state.in_(closed))
+    if before:
+        moment = sa.select(_BALLOT.closed_at).where(_BALLOT.id == before).scalar_subquery()
+        query = query.where(_BALLOT.closed_at < moment)
+    query = query.order_by(_BALLOT.closed_at.desc(), _BALLOT.id).limit(limit)
+    return _showings(connection, [ballot_from(row) for row in connection.execute(query).mappings()])
+
+
+def _set_reserved(connection: sa.Connection, ballots: Collection[str], **values: Any) -> None:
+    """Change those of them that are reserved."""
+    reserved = sa.and_(_BALLOT.id.in_(list(ballots)), _BALLOT.state == BallotState.RESERVED)
+    connection.execute(sa.update(tables.ballot).where(reserved).values(values))

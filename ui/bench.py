@@ -65,11 +65,10 @@ class Bench:
 
     def look_around(self, queue: Queue) -> None:
         """What need not be waited for: the pair after this one, the person's progress and past."""
-        if self.current is not None and self.ahead is None:
-            self.ahead = queue.claim(self.annotator, self._reserved)
-        self.progress = queue.progress(self.annotator)
-        self.past = tuple(queue.past(self.annotator, REMEMBERED))
-        queue.renew(self._reserved)
+        wanted = self.current is not None and self.ahead is None
+        around = queue.look_around(self.annotator, self._reserved, wanted, REMEMBERED)
+        self.ahead = around.ahead or self.ahead
+        self.progress, self.past = around.progress, tuple(around.past)
 
     def vote(self, queue: Queue, mark: str, judgement: Judgement) -> None:
         """Save what was chosen, in the sides as shown, and show the next pair.

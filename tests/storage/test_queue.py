@@ -165,11 +165,24 @@ def test_what_is_on_a_screen_is_kept_and_what_was_let_go_is_free(queue: Database
     fill(queue, 1, wanted=1)
     held = shown(queue, "Ann")
     clock.pass_minutes(14)
-    queue.renew([held.ballot.id])
+    queue.look_around("Ann", [held.ballot.id], False, 20)
     clock.pass_minutes(14)
     assert queue.claim("Ben") is None
     queue.release([held.ballot.id])
     assert queue.claim("Ben") is not None
+
+
+def test_one_look_around_keeps_the_pair_brings_the_next_and_tells_the_rest(queue: DatabaseQueue, clock: Clock) -> None:
+    fill(queue, 3, wanted=1)
+    judged, held = judge(queue, "Ann"), shown(queue, "Ann")
+    clock.pass_minutes(14)
+    around = queue.look_around("Ann", [held.ballot.id], True, 20)
+    assert around.ahead is not None and around.ahead.comparison.id not in (judged.comparison, held.comparison.id)
+    assert (around.progress, [one.ballot.id for one in around.past]) == (queue.progress("Ann"), [judged.ballot.id])
+    clock.pass_minutes(14)
+    assert queue.claim("Ben") is None  # all three are taken, the one on the screen for longer than it was given for
+    assert queue.look_around("Ann", [held.ballot.id, around.ahead.ballot.id], False, 20).ahead is None
+    assert queue.look_around("Ann", [held.ballot.id, around.ahead.ballot.id], True, 20).ahead is None
 
 
 def test_an_expired_pair_comes_back_as_it_was_shown(queue: DatabaseQueue, clock: Clock) -> None:
