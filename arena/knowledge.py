@@ -5,6 +5,7 @@ Does not cover: parsing, indexing and ranking (rag/desk.py has them done), how i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -71,6 +72,20 @@ class Found:
     sentences: tuple[Chosen, ...]
     needed: float
     judged: bool
+
+
+@dataclass(frozen=True)
+class Within:
+    """Which documents a search may look in; what is not named does not matter. `documents`: names, folders, archives or
+    patterns with * and ?, one of which must match; `types`: endings, "pdf"; `since` and `until` are inclusive."""
+
+    documents: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+
+
+EVERYWHERE = Within()
 
 
 @dataclass(frozen=True)
@@ -150,6 +165,6 @@ class KnowledgeDesk(Protocol):
         """What was read of it, of which the passages are parts; "" for a document that is not in the index."""
         ...
 
-    def search(self, question: str) -> Found:
-        """What would be found for a question. Waits for its turn on the device."""
+    def search(self, question: str, within: Within = EVERYWHERE) -> Found:
+        """What would be found for a question in these documents. Waits for its turn on the device."""
         ...

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena.device import Device
 from arena.errors import ArenaError, WorkspaceError
-from arena.knowledge import Added, Chosen, Chunk, Document, Found, Indexing, Limits, Ranked
+from arena.knowledge import EVERYWHERE, Added, Chosen, Chunk, Document, Found, Indexing, Limits, Ranked, Within
 from arena.loading import Loading
 from arena.question import checked_prompt
 from rag.settings import Settings
@@ -132,11 +132,13 @@ class Desk:
             return "" if isinstance(loaded, str) else loaded[0].source
         return ""
 
-    def search(self, question: str) -> Found:
+    def search(self, question: str, within: Within = EVERYWHERE) -> Found:
         from rag.chain import needed
+        from rag.filters import Filter
         from rag.retrieve import passage_columns
         from rag.retrieve import search as find
 
+        where = None if within == EVERYWHERE else Filter(within.documents, within.types, within.since, within.until)
         question, index, judge = checked_prompt(question), self._opened(), self._judge()
         lease = self._device.join()
         try:
@@ -144,8 +146,8 @@ class Desk:
                 pass
             if not lease.granted:
                 raise ArenaError("Questions are being answered, and the search had no turn: try again in a minute.")
-            found = find(index, question, judge)
-            columns = passage_columns(index, question) if found.passages else ()
+            found = find(index, question, judge, where)
+            columns = passage_columns(index, question, where) if found.passages else ()
         finally:
             lease.release()
         passages = []

@@ -82,7 +82,9 @@ def _named(wanted: str, names: Collection[str]) -> set[str]:
     if not found:
         near = difflib.get_close_matches(wanted, names, 1)
         meant = f" Did you mean {near[0]}?" if near else ""
-        raise WorkspaceError(f"No document is named '{wanted}'.{meant} `python -m rag list` shows what there is.")
+        raise WorkspaceError(
+            f"No document is named '{wanted}'.{meant} The Knowledge page and `python -m rag list` show what there is."
+        )
     return found
 
 

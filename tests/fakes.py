@@ -14,7 +14,19 @@ from arena.comparison import Comparison, Vote, checked_vote
 from arena.contestant import StopSignal
 from arena.errors import ArenaError, StorageError
 from arena.events import Event, Finished, Token, Working
-from arena.knowledge import Added, AlreadyThere, Chosen, Chunk, Document, Found, Indexing, Limits, Ranked
+from arena.knowledge import (
+    EVERYWHERE,
+    Added,
+    AlreadyThere,
+    Chosen,
+    Chunk,
+    Document,
+    Found,
+    Indexing,
+    Limits,
+    Ranked,
+    Within,
+)
 from arena.question import Question
 from arena.training import Kind, Learnt, RunState
 
@@ -246,10 +258,15 @@ class FakeShelf:
         text = self.indexed.get(document)
         return "" if text is None else f"Power\n\n{text}\n\nThe end."
 
-    def search(self, question: str) -> Found:
+    def search(self, question: str, within: Within = EVERYWHERE) -> Found:
         self._refuse()
         words = set(question.lower().split())
-        here = {name: text for name, text in self.indexed.items() if name in self.texts}
+        self.calls.append(f"search within {within}")
+        here = {
+            name: text
+            for name, text in self.indexed.items()
+            if name in self.texts and (name in within.documents or not within.documents)
+        }
         scores = {name: len(words & set(text.lower().split())) / len(words) for name, text in here.items()}
         best = sorted(here, key=lambda name: -scores[name])
         passages = tuple(Ranked(name, "Power", here[name], 0.5, 3.25, scores[name]) for name in best)

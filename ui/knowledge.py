@@ -7,12 +7,13 @@ the search.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 
 import gradio as gr
 
 from arena.errors import ArenaError, NotAllowed
-from arena.knowledge import AlreadyThere, Document, KnowledgeDesk
+from arena.knowledge import EVERYWHERE, AlreadyThere, Document, KnowledgeDesk, Within
 from arena.people import Role
 from arena.question import MAX_PROMPT_CHARACTERS
 from ui import knowledge_screen as said
@@ -149,15 +150,18 @@ class KnowledgePage:
         news = f"<p>{escaped(document.file)} is deleted: no answer uses it any more.</p>"
         return ["", *panel(Panel()), *self._acted(shown, request, news=news), ""]
 
-    def search(self, question: str, request: gr.Request) -> str:
-        """Passages and sentences, for whoever may look."""
+    def search(
+        self, question: str, names: object, types: object, since: object, until: object, request: gr.Request
+    ) -> str:
+        """Passages and sentences, for whoever may look. What narrows it down: texts with commas, days."""
         question = question[: MAX_PROMPT_CHARACTERS + 1] if isinstance(question, str) else ""
         try:
             self.rights.require(request, self.rights.looking)
             if not question.strip():
                 return notice_html("Type what to search for.")
+            within = Within(_listed(names), _listed(types), _day(since), _day(until))
             self.limits.prompt(request)
-            return said.found_html(self.desk.search(question))
+            return said.found_html(self.desk.search(question, within), narrowed=within != EVERYWHERE)
         except ArenaError as error:
             return notice_html(str(error))
 
@@ -207,6 +211,21 @@ class KnowledgePage:
 
     def _document(self, shown: Screen, name: str) -> Document | None:
         return next((one for one in shown.documents if name and one.name == name), None)
+
+
+def _listed(text: object) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(filter(None, map(str.strip, text.split(",")))) if isinstance(text, str) else ()
+
+
+def _day(text: object) -> date | None:
+    """Raises `ArenaError`: it is none."""
+    if not isinstance(text, str) or not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise ArenaError(f"“{text.strip()[:30]}” is not a day: write it like 2026-05-31.") from None
 
 
 SKIPPED_PANEL: Updates = [gr.skip() for _ in range(5)]
@@ -263,9 +282,9 @@ def wire(desk: KnowledgeDesk, layout: Layout, tab: gr.Tab, rights: Rights, limit
     layout.keep.click(page.keep, None, layout.panel, **HIDDEN)
     layout.really.click(page.delete, known, [layout.chosen, *layout.panel, *layout.outputs, layout.found], **HIDDEN)
     gr.on(
-        [layout.search.click, layout.question.submit],
+        [layout.search.click, layout.question.submit, *(each.submit for each in layout.within)],
         page.search,
-        layout.question,
+        [layout.question, *layout.within],
         layout.found,
         show_progress="minimal",
         show_progress_on=layout.found,

@@ -177,8 +177,11 @@ def deletion_html(document: Document, beside: int) -> str:
     )
 
 
-def found_html(found: Found) -> str:
-    """Passages with their three scores side by side, and the sentences that would be put before the model."""
+def found_html(found: Found, narrowed: bool = False) -> str:
+    """Passages with their three scores side by side, and the sentences that would be put before the model. `narrowed`:
+    only some documents were searched."""
+    if not found.passages and narrowed:
+        return '<p class="nothing">No document is of that name, type and date: leave one of them out.</p>'
     if not found.passages:
         return '<p class="nothing">There are no passages to search: add documents first.</p>'
     rows = "".join(

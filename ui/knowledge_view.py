@@ -69,6 +69,7 @@ class Layout:
     really: gr.Button
     question: gr.Textbox
     search: gr.Button
+    within: list[gr.Textbox]
     found: gr.HTML
     timer: gr.Timer
     chosen: gr.State
@@ -111,6 +112,17 @@ def lay_out() -> Layout:
             label="What to search for", max_length=MAX_PROMPT_CHARACTERS, max_lines=1, elem_id="knowledge_question"
         )
         search = gr.Button("Search", elem_id="knowledge_search", min_width=120)
+    narrowed = gr.Accordion("Only in some documents", open=False, elem_id="knowledge_narrowed")
+    with narrowed, gr.Row(elem_classes="filters"):
+        within = [
+            gr.Textbox(label=label, placeholder=example, elem_id=f"knowledge_{name}", max_length=500, max_lines=1)
+            for name, label, example in (
+                ("names", "Names, folders or patterns", "handbook/*, prices-2026.csv"),
+                ("types", "Types", "pdf, md"),
+                ("since", "From (day)", "2026-05-01"),
+                ("until", "To (day)", "2026-05-31"),
+            )
+        ]
     found = gr.HTML("", elem_id="knowledge_found", js_on_load=None)
     timer = gr.Timer(POLL_SECONDS, active=False)
     chosen, shown = gr.State(""), gr.State(None)
@@ -127,6 +139,7 @@ def lay_out() -> Layout:
         really=really,
         question=question,
         search=search,
+        within=within,
         found=found,
         timer=timer,
         chosen=chosen,

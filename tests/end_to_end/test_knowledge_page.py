@@ -71,6 +71,17 @@ def test_a_document_is_uploaded_indexed_read_found_and_deleted(
     expect(first.locator("td")).to_have_count(3)
     expect(page.locator("#knowledge_found .chosen")).to_contain_text("The walnut table weighs 30 kilograms.")
 
+    page.get_by_role("button", name="Only in some documents").click()
+    page.get_by_label("Names, folders or patterns").fill("lamp*")
+    page.get_by_label("Names, folders or patterns").press("Enter")
+    expect(page.locator("#knowledge_found")).not_to_contain_text("tables.md")
+    expect(first).to_contain_text("lamps.md")
+    page.get_by_label("Names, folders or patterns").fill("")
+    page.get_by_label("Types").fill("tiff")
+    page.locator("#knowledge_search").click()
+    expect(page.locator("#knowledge_found")).to_contain_text("There is no type 'tiff': use one of")
+    page.get_by_label("Types").fill("")
+
     page.locator("#knowledge_delete").click()
     expect(page.locator("#knowledge_doomed")).to_contain_text("Delete tables.md for good?")
     page.locator("#knowledge_keep").click()

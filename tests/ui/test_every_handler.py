@@ -186,7 +186,8 @@ def guess(component: Any) -> Any:
     if isinstance(component, gr.Checkbox):
         return True
     if isinstance(component, gr.Textbox):
-        return "" if "(day)" in component.label else WORDS
+        narrowing = ("(day)", "Names, folders or patterns", "Types")
+        return "" if any(text in component.label for text in narrowing) else WORDS
     return None
 
 

@@ -1,5 +1,6 @@
 """The Knowledge page: who may do what, what it says of each state, and that what comes from outside is escaped."""
 
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from arena.knowledge import Added, Chosen, Chunk, Document, Found, Indexing, Limits, Ranked
+from arena.knowledge import EVERYWHERE, Added, Chosen, Chunk, Document, Found, Indexing, Limits, Ranked, Within
 from arena.people import Role
 from tests.fakes import FakeShelf
 from tests.ui.pages import everybody_is
@@ -19,6 +20,7 @@ from ui.rights import open_to_all
 from ui.uploads import Uploads
 
 REQUEST: Any = object()
+ANYWHERE = ("", "", "", "")
 TEXTS = {"lamps.md": "The lamp weighs 4 kilograms.", "works.md": "The works stand in Aldergate."}
 
 
@@ -73,7 +75,7 @@ def test_who_is_not_allowed_changes_and_opens_nothing(tmp_path: Path) -> None:
     assert pressed.ask_to_delete("lamps.md", shown, REQUEST) == knowledge.SKIPPED_PANEL
     pressed.delete("lamps.md", shown, REQUEST)
     assert shelf.texts == TEXTS and shelf.calls == []
-    assert "lamps.md" in pressed.search("lamp", REQUEST)
+    assert "lamps.md" in pressed.search("lamp", *ANYWHERE, REQUEST)
 
 
 def test_an_upload_is_added_told_and_indexed_in_the_background(tmp_path: Path) -> None:
@@ -131,7 +133,21 @@ def test_deleting_asks_first_and_closes_the_document() -> None:
     assert "lamps.md" in shelf.texts
     chosen, text, *_ = page(shelf).delete("lamps.md", shown, REQUEST)
     assert (chosen, text) == ("", "") and list(shelf.texts) == ["works.md"]
-    assert "lamps.md" not in page(shelf).search("lamp", REQUEST)
+    assert "lamps.md" not in page(shelf).search("lamp", *ANYWHERE, REQUEST)
+
+
+def test_a_search_may_look_in_some_documents_only() -> None:
+    shelf = FakeShelf(TEXTS)
+    found = page(shelf).search("the lamp", " works.md , plans/* ", "md, pdf", "2026-05-01", " ", REQUEST)
+    assert "works.md" in found and "lamps.md" not in found
+    within = Within(("works.md", "plans/*"), ("md", "pdf"), since=date(2026, 5, 1))
+    assert shelf.calls[-1] == f"search within {within}"
+    nowhere = page(shelf).search("the lamp", "none.md", "", "", "", REQUEST)
+    assert "No document is of that name, type and date" in nowhere
+    said = page(shelf).search("the lamp", "", "", "", "May <b>", REQUEST)
+    assert "“May &lt;b&gt;” is not a day: write it like 2026-05-31." in said
+    page(shelf).search("the lamp", None, {}, 7, ["x"], REQUEST)  # what no page sends
+    assert shelf.calls[-1] == f"search within {EVERYWHERE}"
 
 
 def test_when_indexing_ends_the_opened_document_is_shown_anew_and_still_asks() -> None:
@@ -155,7 +171,7 @@ def test_deleting_what_is_in_an_archive_says_what_else_goes() -> None:
 def test_a_shelf_in_trouble_is_reported() -> None:
     shelf = FakeShelf(TEXTS, trouble="The documents cannot be read: chmod u+r.")
     assert "cannot be read" in looked(shelf).notice
-    assert "cannot be read" in page(shelf).search("lamp", REQUEST)
+    assert "cannot be read" in page(shelf).search("lamp", *ANYWHERE, REQUEST)
     assert "cannot be read" in page(shelf).rebuild(None, REQUEST)[0].notice
 
 
@@ -164,8 +180,8 @@ def test_empty_places_have_a_way_out() -> None:
     shelf.skipped = {}
     assert "add the first ones above" in looked(shelf).listed
     assert "whoever runs the app" in looked(shelf, allowed=False).listed
-    assert "add documents first" in page(shelf).search("lamp", REQUEST)
-    assert "Type what to search for" in page(shelf).search("  ", REQUEST)
+    assert "add documents first" in page(shelf).search("lamp", *ANYWHERE, REQUEST)
+    assert "Type what to search for" in page(shelf).search("  ", *ANYWHERE, REQUEST)
     assert "empty the box" in page(FakeShelf(TEXTS)).find("zebra", looked(FakeShelf(TEXTS)), REQUEST)[0].listed
 
 
@@ -177,12 +193,12 @@ def test_long_lists_are_cut_and_narrowed_down() -> None:
 
 
 def test_a_search_shows_the_three_scores_and_the_chosen_sentences() -> None:
-    shown = page(FakeShelf(TEXTS)).search("the lamp", REQUEST)
+    shown = page(FakeShelf(TEXTS)).search("the lamp", *ANYWHERE, REQUEST)
     for part in (">0.500<", ">3.250<", ">1.000<", 'class="number">BM25</th>', "score 1.00"):
         assert part in shown
     assert "would be shown these, chosen by the judge" in shown
     assert "would not be asked: the best, by the judge, is under 0.40" in page(FakeShelf(TEXTS)).search(
-        "x y z", REQUEST
+        "x y z", *ANYWHERE, REQUEST
     )
 
 
