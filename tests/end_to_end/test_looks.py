@@ -41,6 +41,8 @@ def knowledge_states(page: Any) -> Iterator[str]:
     page.locator("#knowledge_delete").click()
     expect(page.locator("#knowledge_doomed")).to_contain_text("for good?")
     page.get_by_label("What to search for").fill("How many watts?")
+    page.get_by_role("button", name="Only in some documents").click()
+    expect(page.get_by_label("Types")).to_be_visible()
     page.locator("#knowledge_search").click()
     expect(page.locator("#knowledge_found .chosen")).to_be_visible()
     yield "opened, asked, searched"
