@@ -1,6 +1,6 @@
-"""HTML pages and, through HTML, Markdown. Leaves out navigation, headers, footers, scripts, forms, and what the page
-hides from its reader: hidden text is dropped (`rag/hidden_in_html.py` says what is noticed), comments and attributes
-(`alt`, `title`) are never read.
+"""HTML pages and, through HTML, Markdown. Leaves out what frames a page (`rag/boilerplate.py`: navigation, headers,
+footers, scripts, forms, cookie notices), and what the page hides from its reader: hidden text is dropped
+(`rag/hidden_in_html.py` says what is noticed), comments and attributes (`alt`, `title`) are never read.
 """
 
 import re
@@ -9,10 +9,10 @@ from bs4 import BeautifulSoup, Tag
 from markdown_it import MarkdownIt
 
 from rag.blocks import Block, rows_as_blocks
+from rag.boilerplate import drop_boilerplate
 from rag.hidden_in_html import drop_hidden
 from rag.sniff import decoded
 
-BOILERPLATE = ["nav", "header", "footer", "aside", "script", "style", "noscript", "template", "form", "svg", "iframe"]
 TEXTUAL = ["h1", "h2", "h3", "h4", "h5", "h6", "p", "li", "dt", "dd", "pre", "blockquote", "td", "th", "div", "section"]
 LONGEST_LEAD = 12
 
@@ -35,11 +35,7 @@ def _parse(text: str) -> tuple[str, list[Block]]:
     page_title = _text(soup.title) if soup.title else ""
     first = soup.find("h1")
     title = _text(first) if first else page_title
-    for tag in soup(BOILERPLATE):
-        # The header of an article holds its heading; only the page's own is boilerplate.
-        if tag.name == "header" and tag.find_parent(["article", "main"]):
-            continue
-        tag.decompose()
+    drop_boilerplate(soup)
     blocks: list[Block] = []
     _walk(soup.body or soup, blocks)
     return title, blocks

@@ -14,6 +14,7 @@ from pypdf import PdfWriter
 
 from rag.blocks import Document, Skipped
 from rag.documents import attempt
+from rag.parse_html import parse_html
 from tests.rag.examples import WORKS, load_documents
 
 
@@ -171,6 +172,34 @@ def test_html_leaves_out_navigation_header_footer_and_scripts(tmp_path: Path) ->
     text = everything(document)
     assert "stand in the town of Aldergate" in text
     assert not any(word in text for word in ("Home page", "header", "Imprint", "tracking"))
+
+
+FRAMED = """<html><body><div id="top-nav"><a href="/">Home</a> | <a href="/prices">Prices</a></div>
+<div role="navigation"><p>You are in: Lamps</p></div>
+<ul class="breadcrumb"><li><a href="/">Start</a></li><li><a href="/lamps">Lamps</a></li></ul>
+<div class="cookie-banner"><p>This page keeps cookies. Press Agree.</p></div>
+<div class="content"><div class="page-header"><h2><a href="#power">Power</a></h2></div>
+<p>The lamp draws 11 watts, as <a href="/tests">the tests say</a>.</p>
+<div class="menu"><p>The canteen serves soup on Mondays. <a href="/canteen">All days</a></p></div>
+<section id="cookie-policy"><h2>Cookies in the browser</h2><p>{long}</p></section>
+<h3 class="footer"><a href="#end">The end</a></h3><p>It is guaranteed for 3 years.</p></div>
+<div class="related widget"><h3>Read on</h3><a href="1">One lamp</a> <a href="2">Two</a> <a href="3">More</a></div>
+<div class="footer"><p>Call 0123 when the lamp is broken.</p></div></body></html>"""
+
+
+def test_a_page_that_names_its_parts_itself_loses_what_frames_it_and_no_sentence() -> None:
+    policy = "We keep one cookie for a year. " * 30
+    _, blocks = parse_html(FRAMED.replace("{long}", policy).encode())
+    assert [block.text for block in blocks] == [
+        "Power",
+        "The lamp draws 11 watts, as the tests say.",
+        "The canteen serves soup on Mondays. All days",
+        "Cookies in the browser",
+        policy.strip(),
+        "The end",
+        "It is guaranteed for 3 years.",
+        "Call 0123 when the lamp is broken.",
+    ]
 
 
 def test_html_in_its_declared_encoding_is_read(tmp_path: Path) -> None:
