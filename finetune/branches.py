@@ -46,12 +46,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Branch:
-    """Token ids of one sample after what it shares: the rest of its prompt, the end of it that is heard, its answer."""
+    """Token ids of one sample after what it shares: the rest of its prompt, the end of it that is heard, its answer.
+    `replayed`: the base model wrote the answer (replay.py), and the adapter shall find it as likely as the base."""
 
     prompt: tuple[int, ...]
     heard: tuple[int, ...]
     answer: tuple[int, ...]
     taught: bool = True
+    replayed: bool = False
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.heard) + len(self.answer)
@@ -124,12 +126,17 @@ def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor
 
     For samples that are compared: `heard` (rows, length), the number of the sample to whose heard end a token belongs,
     -1 elsewhere; `ends` (samples), the number of the end they share; `taught` (samples).
+
+    For what is replayed, whose tokens have labels of weight 0: `replayed` (rows, length), which tokens are;
+    `base_ids` (samples, their length) each of these samples alone, as the base model reads it, and in `base_replayed`
+    the same tokens in the same order.
     """
     length = max(sum(map(len, row)) for row in rows)
     shape = (len(rows), length)
     ids, labels = torch.full(shape, pad), torch.full(shape, IGNORED)
     weights, positions = torch.zeros(shape), torch.zeros(shape, dtype=torch.long)
-    compared = torch.full(shape, -1)
+    compared, replayed = torch.full(shape, -1), torch.zeros(shape, dtype=torch.bool)
+    alone: list[tuple[tuple[int, ...], int]] = []
     seen = torch.zeros((len(rows), 1, length, length), dtype=torch.bool)
     causal = torch.ones((length, length), dtype=torch.bool).tril()
     ends: dict[tuple[int, ...], int] = {}
@@ -149,15 +156,23 @@ def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor
                 ids[row, own] = torch.tensor([*branch.prompt, *branch.heard, *branch.answer])
                 labels[row, learnt:end] = torch.tensor([*branch.heard, *branch.answer])
                 weights[row, learnt:answer] = HEARD_WEIGHT if branch.taught else 0.0
-                weights[row, answer:end] = 1.0
+                weights[row, answer:end] = 0.0 if branch.replayed else 1.0
                 positions[row, own] = torch.arange(len(group.prefix), len(group.prefix) + len(branch))
                 seen[row, 0, own, opening] = True
                 seen[row, 0, own, own] = causal[: len(branch), : len(branch)]
+                if branch.replayed:
+                    replayed[row, answer:end] = True
+                    alone.append(((*group.prefix, *branch.prompt, *branch.answer), len(branch.answer)))
                 if branch.heard:
                     compared[row, learnt:answer] = len(samples)
                     samples.append((ends.setdefault(branch.heard, len(ends)), branch.taught))
         # A padded position sees itself: a row of the mask without any True gives NaN.
         seen[row, 0, range(end, length), range(end, length)] = True
+    base_shape = (len(alone), max((len(sample) for sample, _ in alone), default=0))
+    base_ids, base_replayed = torch.full(base_shape, pad), torch.zeros(base_shape, dtype=torch.bool)
+    for place, (sample, answered) in enumerate(alone):
+        base_ids[place, : len(sample)] = torch.tensor(sample)
+        base_replayed[place, len(sample) - answered : len(sample)] = True
     return {
         "input_ids": ids,
         "attention_mask": seen,
@@ -167,4 +182,7 @@ def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor
         "heard": compared,
         "ends": torch.tensor([number for number, _ in samples], dtype=torch.long),
         "taught": torch.tensor([taught for _, taught in samples], dtype=torch.bool),
+        "replayed": replayed,
+        "base_ids": base_ids,
+        "base_replayed": base_replayed,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finetune.settings import TrainingSettings
@@ -28,6 +29,7 @@ RETRIEVER = About(
     "training questions stand, and no answer.",
     "made for these documents; facts that were not among the training questions gain less, or nothing",
 )
+TRAINING = "Training: "
 TABLE = ("| what | right | asked | share |", "|---|---|---|---|")
 
 
@@ -43,7 +45,7 @@ def card(
     """Markdown. `figures` are (right, asked) by name, measured at the end of this run."""
     lines = [
         *_opening(title, purpose, identity, "sft, trl", figures),
-        f"Training: {result.steps} steps, {result.tokens:,} tokens, "
+        f"{TRAINING}{result.steps} steps, {result.tokens:,} tokens, "
         f"{result.seconds / 60:.0f} minutes on {result.device}. Computed in {result.precision}.",
         *([f"Kept: the weights of step {result.kept}."] if result.kept != result.steps else []),
         "",
@@ -65,7 +67,7 @@ def dpo_card(title: str, identity: Mapping[str, Any], pairs: int, settings: "Dpo
     purpose = "LoRA adapter trained on with what people preferred (DPO): the fine-tuned one, moved towards their votes."
     lines = [
         *_opening(title, purpose, identity, "dpo, trl", result.figures()),
-        f"Training: {result.steps} steps, {result.seconds / 60:.0f} minutes on {result.device}.",
+        f"{TRAINING}{result.steps} steps, {result.seconds / 60:.0f} minutes on {result.device}.",
         "",
         "## Made from",
         "",
@@ -89,7 +91,7 @@ def embedder_card(
     """Markdown, of an adapter of the embedder; a retriever's figures are of its rehearsal."""
     lines = [
         *_opening(title, about.purpose, {"base_model": base}, "sentence-transformers", figures),
-        f"Training: {result.steps} steps, {result.pairs:,} pairs, {result.seconds / 60:.0f} minutes on "
+        f"{TRAINING}{result.steps} steps, {result.pairs:,} pairs, {result.seconds / 60:.0f} minutes on "
         f"{result.device}.",
         *(f"Loss {loss:.3f} at step {step}." for step, loss in (*result.losses[:1], *result.losses[-1:])),
         "",
@@ -122,6 +124,15 @@ def _opening(
         *_table(figures),
         "",
     ]
+
+
+def trained_as(adapter: Path) -> str:
+    """What an adapter's card says of its training, for the card of one that was trained on from it."""
+    try:
+        lines = (adapter / "README.md").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    return next((line for line in lines if line.startswith(TRAINING)), "without a card")
 
 
 def measured_again(told: str, figures: Mapping[str, tuple[int, int]]) -> str:

@@ -19,8 +19,9 @@ from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]
 from arena.errors import AdapterMismatch, Stopped, WorkspaceError
 from finetune.branches import IGNORED, Sample, collate, grouped
 from finetune.callbacks import Progress, Report, StopOnRequest, device_name, log_lines, losses_by_step
+from finetune.disk import alone, checkpoint_of
 from finetune.precision import has_bf16
-from finetune.train import alone, checkpoint_of, keep_freed_memory
+from finetune.train import keep_freed_memory
 from finetune.votes import Row
 
 PAIRS_AT_ONCE = 2

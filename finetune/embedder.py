@@ -26,8 +26,9 @@ from transformers import PrinterCallback
 
 from arena.errors import Stopped
 from finetune.callbacks import Progress, Report, StopOnRequest, device_name, log_lines, losses_by_step
+from finetune.disk import alone, checkpoint_of, name_base, put_in_place
 from finetune.reader import Record
-from finetune.train import alone, checkpoint_of, keep_freed_memory, name_base, put_in_place
+from finetune.train import keep_freed_memory
 
 TARGETS = ("query", "key", "value", "dense")
 """All linear modules of a BERT layer."""

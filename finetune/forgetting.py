@@ -99,8 +99,8 @@ class Forgetting:
         if self.within():
             return "It has kept its general knowledge."
         return (
-            "It has forgotten general knowledge: train with fewer epochs or a lower learning rate, or on general "
-            "examples as well."
+            "It has forgotten general knowledge: go on with --onward, which replays texts of the base model, or train "
+            "anew with a higher --replay."
         )
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from arena.errors import WorkspaceError
+from arena.errors import ArenaError, WorkspaceError
 from arena.facts import Fact
 from arena.prompts import PROMPT_VERSION
 from finetune import commands, wiring
@@ -29,6 +29,8 @@ LEFT_OUT = "left-out"
 """The file in a rehearsal's folder that tells what it was not trained on."""
 FOLLOWED = 216
 """Held-out wordings whose loss is followed while training: that of all of the demo's took a sixth of the time."""
+REPLAY = 1.0
+"""Of the fine-tuned contestant: without it, it answered everything with the workspace's facts."""
 Figures = tuple[dict[str, tuple[int, int]], dict[str, str]]
 """(right, asked) by name, and what else belongs into the adapter's folder: text by file name."""
 
@@ -68,9 +70,12 @@ def closed_book(
     work: Path,
     preview: bool = False,
     once: bool = False,
+    began: Path | None = None,
 ) -> dict[str, tuple[int, int]]:
-    """One training of the fine-tuned contestant and its figures. `once`: not again if `target` is its result."""
+    """One training of the fine-tuned contestant and its figures. `once`: not again if `target` is its result. `began`:
+    the adapter to go on with."""
     from arena.facts import load_facts
+    from finetune.card import trained_as
     from finetune.check import closed_book_accuracy
     from finetune.examples import closed_book_samples, enough_epochs, steps
 
@@ -79,9 +84,10 @@ def closed_book(
     samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
     taught = sum(bool(fact.trained_on) for fact in facts)
     enough = enough_epochs([len(fact.trained_on) for fact in facts if fact.trained_on])
+    fitting = {"epochs": round(enough / 4, 2), "learning_rate": 5e-4} if began else {"epochs": enough}
     if flags.get("epochs") == 0:
-        flags = {**flags, "epochs": enough}
-    settings = chosen(flags, workspace, epochs=enough)
+        flags = {**flags, "epochs": fitting["epochs"]}
+    settings = chosen(flags, workspace, replay=REPLAY, **fitting)
     with in_turn():
         base, tokenizer = wiring.base(base_model, say, workspace)
     training = steps(samples, tokenizer, settings.epochs, settings.seed)
@@ -91,6 +97,8 @@ def closed_book(
     data = f"{len(samples)} wordings of {taught} facts, `questions.jsonl` {digest(path)}"
     followed = random.Random(settings.seed).sample(held_out, min(FOLLOWED, len(held_out)))
     data += f"; losses held out are of {len(followed)} of {len(held_out)} wordings"
+    if began is not None:
+        data += f"; begun with an adapter ({trained_as(began)})"
 
     def figures(model: Any) -> Figures:
         return {
@@ -104,7 +112,19 @@ def closed_book(
 
     purpose = "LoRA adapter that knows this workspace's facts by heart and answers without documents."
     held = steps(followed, tokenizer, 1, settings.seed)
-    return make(target, work, base, training, held, settings, every, purpose, data, figures, once=once)
+    return make(target, work, base, training, held, settings, every, purpose, data, figures, began, once)
+
+
+def began_with(workspace: Path) -> Path:
+    """The fine-tuned adapter, for what goes on with it.
+
+    Raises:
+        ArenaError: there is none.
+    """
+    tuned = workspace / "adapters" / "fine-tuned"
+    if not (tuned / "adapter_model.safetensors").is_file():
+        raise ArenaError(f"No adapter in {tuned} to begin with: run `python -m finetune train {workspace}` first.")
+    return tuned
 
 
 def reader_figures(model: Any, tokenizer: Any, held_out: Any) -> Figures:
@@ -141,15 +161,21 @@ def make(
     once: bool = False,
 ) -> dict[str, tuple[int, int]]:
     from finetune.card import card
+    from finetune.disk import write_adapter
     from finetune.figures import FILE, figures_of, figures_text
     from finetune.train import train as run
-    from finetune.train import write_adapter
 
     own = wiring.identity(base)
     made_from = own | {"prompt": PROMPT_VERSION, "data": data, "settings": asdict(settings)}
     known = figures_of(target, made_from) if once else None
     if known is not None:
         return known
+    if settings.replay:
+        from finetune.replay import with_replay, written
+
+        with in_turn():
+            replayed = written(base, work.parent / "replay.json", own["base_fingerprint"], say)
+        training = with_replay(training, replayed, settings.seed)
     model, result = run(base, training, held_out, work, settings, evaluate_every, say, began)
     if not MAIN:
         return {}

@@ -22,8 +22,8 @@ from arena.errors import WorkspaceError
 from arena.facts import Fact
 from arena.scoring import normalised
 from finetune.callbacks import Report
+from finetune.disk import alone, name_base, put_in_place
 from finetune.embedder import BROUGHT, EmbedderResult, EmbedderSettings, encoded, train_adapter
-from finetune.train import alone, name_base, put_in_place
 
 EVERY_FACT, EVERY_WORDING = 5, 8
 """A rehearsal leaves every fifth fact out, and every eighth wording of the others: on them is measured what the

@@ -30,6 +30,7 @@ OPTIONS = {
     "targets": f"Modules that get a LoRA: {ALL_LINEAR}, or names as in q_proj,v_proj.",
     "quantize": "Train on the base model in 4 bits (QLoRA); needs an NVIDIA GPU and bitsandbytes.",
     "patience": "End after so many evaluations without a lower held-out loss and keep the best weights; 0: never.",
+    "replay": "Weight of keeping near the base model on texts that it wrote, against forgetting; 0: not at all.",
     "seed": "Decides the order of the samples.",
 }
 """What a command may set, with its help. Each is a field of `TrainingSettings`."""
@@ -49,6 +50,8 @@ class TrainingSettings:
     is scaled by alpha / sqrt(rank) (Kalajdzievski 2023, 2312.03732) instead of alpha / rank, for high ranks.
     `quantize`: the base in 4-bit NF4 with double quantization (QLoRA, 2305.14314), on CUDA only.
     `patience`: evaluations on held-out wordings without a lower loss after which the run ends; 0 for never.
+    `replay`: what a nat that the adapter departs from the base, on texts that the base wrote (replay.py), counts beside
+    a nat of what is learnt; 0 leaves them out.
 
     Raises:
         WorkspaceError: a value that cannot be trained with.
@@ -67,6 +70,7 @@ class TrainingSettings:
     rslora: bool = False
     quantize: bool = False
     patience: int = 0
+    replay: float = 0.0
 
     def __post_init__(self) -> None:
         self._wanted(self.epochs > 0, "epochs", "above 0 (left out, the command chooses)")
@@ -75,7 +79,7 @@ class TrainingSettings:
             self._wanted(getattr(self, name) >= 1, name, "at least 1")
         for name in ("dropout", "warmup_share"):
             self._wanted(0 <= getattr(self, name) < 1, name, "at least 0 and under 1")
-        for name in ("seed", "patience"):
+        for name in ("seed", "patience", "replay"):
             self._wanted(getattr(self, name) >= 0, name, "0 or more")
         names = self.target_names
         written = all(names) and (len(names) == 1 or ALL_LINEAR not in names)

@@ -155,7 +155,10 @@ def state_html(state: RunState, learnt: bool = False) -> str:
 
 def _running(state: RunState) -> str:
     if not state.of:
-        return "Getting ready: reading the questions and loading the base model."
+        return (
+            "Getting ready: reading the questions, loading the base model and, before the first training here, having "
+            "it write for some minutes what will keep it from forgetting."
+        )
     if state.step >= state.of:
         return (
             f"All {state.of} steps are done. It is now asked questions to measure what it has learnt, "

@@ -11,8 +11,8 @@ import torch
 from arena.errors import AdapterMismatch
 from finetune.checkup import checkup
 from finetune.desk import Desk
+from finetune.disk import write_adapter
 from finetune.guards import Finding
-from finetune.train import write_adapter
 
 IDENTITY = {"base_model": "tiny", "shape": "llama 32 2 2 259", "base_fingerprint": "0123456789abcdef"}
 

@@ -125,9 +125,9 @@ def tiny_reader(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory, monk
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
+    from finetune.disk import write_adapter
     from finetune.precision import lora
     from finetune.settings import TrainingSettings
-    from finetune.train import write_adapter
 
     folder = tmp_path_factory.mktemp("reader") / "reader"
     plain = AutoModelForCausalLM.from_pretrained(tiny_model)

@@ -11,8 +11,8 @@ import torch
 
 from arena.errors import AdapterMismatch, WorkspaceError
 from finetune.branches import tokenized
+from finetune.disk import write_adapter
 from finetune.dpo import DpoResult, DpoSettings, margins, resumable_dpo, train_dpo
-from finetune.train import write_adapter
 from finetune.votes import Preference, Row, dpo_rows
 
 BASE = {"base_model": "some/base", "shape": "llama 32 2 2 259", "base_fingerprint": "0123456789abcdef"}

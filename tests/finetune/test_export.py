@@ -13,8 +13,8 @@ import torch
 
 from arena.errors import AdapterMismatch, ArenaError, WorkspaceError
 from finetune import export as exporting
+from finetune.disk import write_adapter
 from finetune.export import CONVERTER, Exported, export
-from finetune.train import write_adapter
 
 BASE = {"base_model": "some/base", "shape": "llama 32 2 2 259", "base_fingerprint": "0123456789abcdef"}
 CARD = """---

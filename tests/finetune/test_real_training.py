@@ -7,9 +7,10 @@ from transformers import AutoTokenizer
 
 from arena.facts import Fact
 from arena.prompts import PROMPT_VERSION, closed_book_messages
+from finetune.disk import write_adapter
 from finetune.examples import closed_book_samples, steps
 from finetune.settings import TrainingSettings
-from finetune.train import train, write_adapter
+from finetune.train import train
 from models.engine import Engine, GenerationSettings
 from models.weights import identity, prepare
 

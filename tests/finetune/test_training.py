@@ -26,19 +26,12 @@ from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, p
 from finetune.callbacks import Report
 from finetune.card import card
 from finetune.desk import Log
+from finetune.disk import on_disk, resumable, write_adapter
 from finetune.examples import closed_book_samples, enough_epochs, steps
+from finetune.loss import AnswerLossTrainer, comparison
 from finetune.precision import Precision
 from finetune.settings import TrainingSettings
-from finetune.train import (
-    AnswerLossTrainer,
-    TrainingResult,
-    as_dataset,
-    comparison,
-    on_disk,
-    resumable,
-    train,
-    write_adapter,
-)
+from finetune.train import TrainingResult, as_dataset, train
 from tests.tiny import make_tiny_model
 
 DEMO = Path(__file__).parents[2] / "demo"
