@@ -66,7 +66,8 @@ def bring(
     skip_faulty: bool = typer.Option(False, "--skip-faulty", help="Leave faulty rows out instead of adding nothing."),
 ) -> None:
     """Add questions and answers that you have to the workspace's questions.jsonl. Twice adds nothing twice."""
-    from finetune.imports import Columns, import_examples
+    from finetune.columns import Columns
+    from finetune.imports import import_examples
 
     columns = Columns(question=question, answer=answer, document=document)
     path = workspace / "questions.jsonl"

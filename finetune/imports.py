@@ -16,51 +16,22 @@ Does not read documents, does not word questions anew, and does not judge whethe
 """
 
 import json
-import re
 import shutil
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from arena.errors import WorkspaceError
-from arena.facts import CLASSES, Fact, FactClass, load_facts
-from arena.prompts import DOCUMENTS_DO_NOT_SAY
+from arena.facts import Fact, FactClass, load_facts
 from arena.scoring import normalised
 from finetune.book import alone
-from finetune.tables import TOLD, Table, as_text, read_table
+from finetune.columns import USUAL, Columns, Example, by_fact, examples_of, id_of, same_wording
+from finetune.tables import TOLD, Table, read_table
 from finetune.verify import chance, digest
 
-NAMES = {
-    "question": ("question", "prompt", "instruction", "query", "user", "input"),
-    "answer": ("answer", "response", "output", "completion", "reply", "assistant", "target"),
-    "id": ("id",),
-    "document": ("document",),
-    "accepted": ("accepted",),
-    "kind": ("class",),
-}
-"""What a column may be called, whatever its case, when it is not named; the first that is there counts. Beside the
-question, columns of its name and a number ("question 2", "question_2") hold other wordings."""
-
-ENOUGH_WORDS = 3
 LONG_ANSWER = 8
 """Words. A reply is right when it holds an accepted answer whole; few replies hold one of this length."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The names of the columns; "" for the usual ones (`NAMES`)."""
-
-    question: str = ""
-    answer: str = ""
-    id: str = ""
-    document: str = ""
-    accepted: str = ""
-    kind: str = ""
-
-
-USUAL = Columns()
 
 
 @dataclass(frozen=True)
@@ -81,29 +52,6 @@ class ImportReport:
         )
         known = [f"{_count(self.known, 'wording')} already there."] if self.known else []
         return "\n".join([added if self.facts else "Nothing added.", *known, *self.remarks])
-
-
-@dataclass(frozen=True)
-class _Example:
-    number: int
-    id: str
-    wordings: tuple[str, ...]
-    answer: str
-    accepted: tuple[str, ...]
-    document: str
-    kind: str
-
-    @property
-    def content(self) -> tuple[str, ...]:
-        """What rows of one fact have in common."""
-        return normalised(self.answer) or self.answer, self.document, self.kind
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        if self.id:
-            return (self.id,)
-        alone = len(normalised(self.answer).split()) < ENOUGH_WORDS
-        return (*self.content, _same(self.wordings[0]) if alone else "")
 
 
 def import_examples(
@@ -127,12 +75,12 @@ def import_examples(
         if not 0 <= share <= 1:
             raise WorkspaceError(f"{name} is {share}: it must be a share from 0 to 1.")
     table = read_table(source)
-    examples, unused = _examples(table, columns, source)
+    examples, unused = examples_of(table, columns, source)
     with alone(questions):
         book = _Book(table, questions, hold_out, hold_out_facts, seed)
         for number, line, fact in table.own:
             book.add_own(number, line, fact)
-        for group in _grouped(examples, table).values():
+        for group in by_fact(examples, table).values():
             book.add(group)
         if table.faults and not skip_faulty:
             raise WorkspaceError(
@@ -168,10 +116,10 @@ class _Book:
         else:
             self._taken(number, fact.id)
 
-    def add(self, examples: Sequence[_Example]) -> None:
+    def add(self, examples: Sequence[Example]) -> None:
         """Rows of one fact: what is not there yet of their wordings."""
         first = examples[0]
-        id = first.id or _named(first)
+        id = first.id or id_of(first)
         old = self._facts.get(id)
         if old and first.id and not _says(old, first):
             for example in examples:
@@ -240,23 +188,23 @@ class _Book:
     def _remember(self, fact: Fact, place: str) -> None:
         self._facts[fact.id], self._places[fact.id] = fact, place
         for wording in _wordings(fact):
-            self._answers.setdefault(_same(wording), normalised(fact.answer))
+            self._answers.setdefault(same_wording(wording), normalised(fact.answer))
 
     def _taken(self, number: int, id: str) -> None:
         self.table.faults[number] = f"id '{id}' is used in {self._places[id]} for something else: give it another"
 
-    def _fresh(self, example: _Example) -> Iterator[str]:
+    def _fresh(self, example: Example) -> Iterator[str]:
         for wording in example.wordings:
-            answer = self._answers.get(_same(wording))
+            answer = self._answers.get(same_wording(wording))
             if answer is None:
-                self._answers[_same(wording)] = normalised(example.answer)
+                self._answers[same_wording(wording)] = normalised(example.answer)
                 yield wording
             elif answer == normalised(example.answer):
                 self._known += 1
             else:
                 self._contradicting.append(f"{self.table.place} {example.number}, {wording[:80]}")
 
-    def _class(self, example: _Example) -> FactClass:
+    def _class(self, example: Example) -> FactClass:
         untrained = example.document and chance(self.seed, *example.content) < self.hold_out_facts
         return "documents only" if untrained else "trained"
 
@@ -273,88 +221,10 @@ class _Book:
         return tuple(w for w in wordings if w not in held), tuple(w for w in wordings if w in held)
 
 
-def _examples(table: Table, columns: Columns, source: Path) -> tuple[list[_Example], list[str]]:
-    """The rows, those that are faulty noted in the table, and the columns that nothing was read from."""
-    if not table.rows:
-        return [], []
-    found = _found(table.columns, columns, source)
-    numbered = re.compile(rf"{re.escape(found['question'])}[ _-]?\d+", re.IGNORECASE)
-    wordings = [found["question"], *filter(numbered.fullmatch, table.columns)]
-    examples = []
-    for number, row in table.rows:
-        try:
-            examples.append(_example(number, row, found, wordings))
-        except ValueError as error:
-            table.faults[number] = str(error)
-    return examples, [name for name in table.columns if name not in {*found.values(), *wordings}]
-
-
-def _found(there: Iterable[str], columns: Columns, source: Path) -> dict[str, str]:
-    """The columns that are there, by what they hold."""
-    lower = {name.strip().lower(): name for name in there}
-    found = {}
-    for role, usual in NAMES.items():
-        named = getattr(columns, role)
-        names = (named,) if named else usual
-        if name := next((lower[name.lower()] for name in names if name.lower() in lower), ""):
-            found[role] = name
-        elif named or role in ("question", "answer"):
-            raise WorkspaceError(
-                f"{source} has no column {' or '.join(repr(name) for name in names)}; there are "
-                f"{', '.join(repr(name) for name in lower.values())}. Name the one that holds the {role}."
-            )
-    return found
-
-
-def _example(number: int, row: Mapping[str, Any], found: Mapping[str, str], wordings: Sequence[str]) -> _Example:
-    cells = {role: as_text(row.get(name)) for role, name in found.items() if role != "accepted"}
-    kind = cells.get("kind", "").lower()
-    if kind and kind not in CLASSES:
-        raise ValueError(f"class '{kind}' is unknown: use one of {', '.join(CLASSES)}")
-    if not cells["question"]:
-        raise ValueError(f"no question: fill column '{found['question']}'")
-    answer = cells["answer"] or (DOCUMENTS_DO_NOT_SAY if kind == "unanswerable" else "")
-    if not answer:
-        raise ValueError(f"no answer: fill column '{found['answer']}'")
-    several = row.get(found["accepted"]) if "accepted" in found else None
-    parts = several if isinstance(several, list) else as_text(several).split("|")
-    accepted = tuple(text for part in parts if (text := as_text(part))) or (answer,)
-    if not any(map(normalised, accepted)):
-        raise ValueError(f"'{accepted[0]}' has no letter or digit to know a right reply by: fill column 'accepted'")
-    asked = tuple(text for name in wordings if (text := as_text(row.get(name))))
-    return _Example(number, cells.get("id", ""), asked, answer, accepted, cells.get("document", ""), kind)
-
-
-def _grouped(examples: Iterable[_Example], table: Table) -> dict[tuple[str, ...], list[_Example]]:
-    groups: dict[tuple[str, ...], list[_Example]] = {}
-    for example in examples:
-        group = groups.setdefault(example.key, [])
-        if group and group[0].content != example.content:
-            table.faults[example.number] = (
-                f"id '{example.id}' has another answer, document or class in {table.place} {group[0].number}: give it "
-                f"another id"
-            )
-        else:
-            group.append(example)
-    return groups
-
-
-def _named(example: _Example) -> str:
-    """An id: readable, and the same in every run."""
-    *_, question = example.key
-    words = unicodedata.normalize("NFKD", question or example.answer).encode("ascii", "ignore").decode().lower()
-    return f"{'-'.join(re.findall(r'[a-z0-9]+', words))[:40].strip('-')}-{digest(*example.key)[:10]}".lstrip("-")
-
-
-def _says(fact: Fact, example: _Example) -> bool:
+def _says(fact: Fact, example: Example) -> bool:
     documents = (example.document,) if example.document else ()
     same = normalised(fact.answer) == normalised(example.answer) and fact.documents == documents
     return same and example.kind in ("", fact.kind)
-
-
-def _same(wording: str) -> str:
-    """Two wordings that are equal in this are one. Marks inside it count: C++ is not C#."""
-    return " ".join(wording.casefold().split()).rstrip("?.! ")
 
 
 def _wordings(fact: Fact) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from openpyxl import Workbook
 from arena.errors import WorkspaceError
 from arena.facts import load_facts
 from finetune import imports
-from finetune.imports import Columns, ImportReport, import_examples
+from finetune.columns import Columns
+from finetune.imports import ImportReport, import_examples
 
 FARE = {"question": "What is the fare?", "answer": "3 crowns"}
 LEADER = {"question": "Who leads the Red Line?", "answer": "Odo Brand"}
