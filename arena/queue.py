@@ -116,8 +116,8 @@ class Queue(Protocol):
         ...
 
     def look_around(self, annotator: str, on_screen: Collection[str], ahead: bool, limit: int) -> Around:
-        """In one transaction, as it comes with every vote: the reservations of these ballots begin anew, with `ahead`
-        another pair is claimed, and the rest is read; of the past, `limit` pairs."""
+        """All at once, as it comes with every vote: the reservations of these ballots begin anew, with `ahead` another
+        pair is claimed, and the rest is read; of the past, `limit` pairs."""
         ...
 
     def release(self, ballots: Collection[str]) -> None:

@@ -16,8 +16,8 @@ Losses = tuple[tuple[int, float], ...]
 class RunState:
     """The last run of a workspace. "stopped": it can go on from where it was. `of` is 0 until the run has told how
     many steps it takes; once `step` is `of`, a running one measures what was learnt. `started` is None for a run
-    that somebody else started, from a command line. Losses: (step, nats per learnt token), oldest first.
-    `exit_code` is None while it runs, and when nothing was left to tell it."""
+    that somebody else started, from a command line. Losses: (step, nats per learnt token), oldest first, without what
+    replay adds. `exit_code` is None while it runs, and when nothing was left to tell it."""
 
     what: Kind = "fine-tuned"
     status: Status = "never started"

@@ -52,12 +52,13 @@ def train(
     base_model: str = "",
     preview: bool = PREVIEW,
     flags: Flags = NONE,
-    onward: bool = typer.Option(False, "--onward", help="Go on with the adapter that is there, to keep or mend it."),
+    onward: bool = typer.Option(False, "--onward", help="Go on with the adapter that is there; run again, once more."),
 ) -> None:
     """Train the fine-tuned contestant on the workspace's questions.
 
     Options win over the table training of workspace.toml. Without --epochs, or with 0, each fact is shown about 72
-    times; with --onward about 18 times, at half the learning rate.
+    times; with --onward about 18 times, at half the learning rate. Without --replay it weighs 1: the base model first
+    writes some texts, and each step reads one to keep near it.
     """
     target, work = workspace / "adapters" / "fine-tuned", workspace / "runs" / "fine-tuned"
     if onward:
@@ -155,6 +156,8 @@ def hybrid(
     with in_turn():
         retrieve = wiring.retriever(workspace, say)
         base, tokenizer = wiring.base(base_model, say, workspace)
+    if began is not None:
+        wiring.check_adapter(began, base)
     records, unseen = split(load_records())
     samples = hybrid_samples(facts, retrieve, records, wiring.alike(records, say), seed, say)
     training = steps(samples, tokenizer, epochs, seed)

@@ -168,11 +168,7 @@ def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor
                     samples.append((ends.setdefault(branch.heard, len(ends)), branch.taught))
         # A padded position sees itself: a row of the mask without any True gives NaN.
         seen[row, 0, range(end, length), range(end, length)] = True
-    base_shape = (len(alone), max((len(sample) for sample, _ in alone), default=0))
-    base_ids, base_replayed = torch.full(base_shape, pad), torch.zeros(base_shape, dtype=torch.bool)
-    for place, (sample, answered) in enumerate(alone):
-        base_ids[place, : len(sample)] = torch.tensor(sample)
-        base_replayed[place, len(sample) - answered : len(sample)] = True
+    base_ids, base_replayed = _padded(alone, pad)
     return {
         "input_ids": ids,
         "attention_mask": seen,
@@ -186,3 +182,13 @@ def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor
         "base_ids": base_ids,
         "base_replayed": base_replayed,
     }
+
+
+def _padded(samples: Sequence[tuple[tuple[int, ...], int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(token ids, whether each is one of the last ones that a sample counts), a row for each sample."""
+    shape = (len(samples), max((len(sample) for sample, _ in samples), default=0))
+    ids, counted = torch.full(shape, pad), torch.zeros(shape, dtype=torch.bool)
+    for row, (sample, last) in enumerate(samples):
+        ids[row, : len(sample)] = torch.tensor(sample)
+        counted[row, len(sample) - last : len(sample)] = True
+    return ids, counted

@@ -29,6 +29,10 @@ def device_name() -> str:
     return f"cpu ({torch.get_num_threads()} threads)"
 
 
+REPLAY_LOSS = "replay_loss"
+"""The name of what replay adds to the loss. It is told apart, for held-out losses have none of it."""
+
+
 class Progress(TrainerCallback):
     """Says how far the run is, at what loss and how long it will take, and keeps the losses on disk."""
 
@@ -49,6 +53,8 @@ class Progress(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         figures = {name: value for name, value in (logs or {}).items() if "loss" in name or "accuracy" in name}
+        if "loss" in figures:
+            figures["loss"] = float(figures["loss"]) - float(figures.get(REPLAY_LOSS, 0.0))
         line = {"step": state.global_step, "of": state.max_steps, **figures}
         now = time.monotonic()
         # The time since the last line, so that the sum over a run that was killed and resumed is right.

@@ -55,8 +55,8 @@ def card(
         f"- Data: {data}",
         *_made_from(identity, settings),
         "",
-        "Losses are nats per learnt token, by weight; where samples of a question are compared, half the nats that it "
-        "costs to tell the right one apart come to it.",
+        "Losses are nats per learnt token, by weight, without what replay adds; where samples of a question are "
+        "compared, half the nats that it costs to tell the right one apart come to it.",
         "Limits: a small model; it knows what it was trained on and nothing else.",
     ]
     return "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ from arena.facts import Fact
 from arena.prompts import closed_book_messages, reader_messages
 from arena.scoring import abstained, is_right
 from finetune.branches import ChatTokenizer, Sample
+from finetune.precision import half
 
 BATCH = 16
 
@@ -27,7 +28,7 @@ def generate(model: Any, tokenizer: Any, conversations: Sequence[Any], report: C
         ]
         batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
         batch = batch.to(model.device)
-        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
+        with torch.inference_mode(), half(model.device.type):
             out = model.generate(
                 **batch, max_new_tokens=64, do_sample=False, pad_token_id=tokenizer.pad_token_id, use_cache=True
             )

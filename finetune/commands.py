@@ -7,6 +7,7 @@ import typer
 
 from arena.prompts import PROMPT_VERSION
 from finetune import wiring
+from finetune.files import write_beside
 
 WORKSPACE = typer.Argument(..., help="The workspace folder, for example: demo")
 TARGET = typer.Argument(..., help="A folder that is not there yet, for the merged model.")
@@ -82,7 +83,6 @@ def check(
     """What base, fine-tuned and hybrid know, what was forgotten, and whether anything went wrong in training."""
     from finetune.checkup import checkup
     from finetune.figures import CHECKUP
-    from finetune.making import write_beside
 
     folder, _ = wiring.base(base_model, say, workspace)
     found = checkup(

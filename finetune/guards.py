@@ -15,6 +15,7 @@ import torch
 
 from arena.prompts import Message
 from finetune.branches import ChatTokenizer, Sample, tokenized
+from finetune.precision import half
 
 CHANGE = 1e-3
 """The least that some logit must move; what rounding moves is far below in single precision."""
@@ -90,7 +91,7 @@ def greedy(model: Any, tokenizer: Any, conversations: Sequence[Sequence[Message]
         ]
         batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
         batch = batch.to(model.device)
-        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
+        with torch.inference_mode(), half(model.device.type):
             out = model.generate(
                 **batch, max_new_tokens=most, do_sample=False, pad_token_id=tokenizer.pad_token_id, use_cache=True
             )

@@ -10,6 +10,7 @@ import typer
 from arena.facts import Fact, load_facts
 from finetune import wiring
 from finetune.commands import PREVIEW, WORKSPACE
+from finetune.files import write_beside
 from finetune.making import (
     LEFT_OUT,
     MAIN,
@@ -24,7 +25,6 @@ from finetune.making import (
     rehearsed,
     say,
     shown,
-    write_beside,
 )
 from finetune.reader import Search
 from finetune.settings import Flags, chosen, training_options

@@ -20,6 +20,7 @@ from arena.errors import WorkspaceError
 from arena.facts import Fact
 from arena.prompts import JUDGEMENTS
 from finetune.branches import Sample, collate, grouped
+from finetune.precision import half
 from finetune.reader import Asked
 
 THRESHOLDS = (0.1, 0.16, 0.25, 0.35, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95)
@@ -131,13 +132,13 @@ def readings(model: Any, tokenizer: Any, samples: Sequence[Sample]) -> numpy.nda
     batch = collate([[group]], tokenizer.pad_token_id)
     given = {name: batch[name].to(model.device) for name in ("input_ids", "attention_mask", "position_ids")}
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-    with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
+    with torch.inference_mode(), half(model.device.type):
         hidden = causal.model(**given, use_cache=False).last_hidden_state[0]
     read, start = [], len(group.prefix)
     for branch in group.branches:
         begins, heard = start + len(branch.prompt), branch.heard
         # The head is a fifth of a small model: only for the positions that are looked at.
-        with torch.inference_mode(), torch.autocast(model.device.type, dtype=torch.bfloat16):
+        with torch.inference_mode(), half(model.device.type):
             told = causal.lm_head(hidden[begins - 1 : begins + len(heard)]).float()
         ends = torch.tensor(heard, dtype=torch.long, device=told.device)
         likelihood = (

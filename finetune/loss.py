@@ -10,7 +10,7 @@ import torch
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
 from finetune.branches import IGNORED
-from finetune.callbacks import EvaluationLeft
+from finetune.callbacks import REPLAY_LOSS, EvaluationLeft
 
 COMPARISON_WEIGHT = 0.5
 """What telling the samples of a question apart counts, the mean cost of a learnt token counting 1."""
@@ -45,7 +45,7 @@ class AnswerLossTrainer(SFTTrainer):
         if base is not None:
             departed = departure(logits[inputs["replayed"][:, 1:][counted]], base)
             loss = loss + self.replay * departed
-            self._metrics[mode]["departure_loss"].append(departed.item())
+            self._metrics[mode][REPLAY_LOSS].append(self.replay * departed.item())
         right = (logits.detach().argmax(-1) == targets)[weights == 1].float().mean().item()
         self._metrics[mode]["mean_token_accuracy"].append(right)
         return (loss, {"logits": logits}) if return_outputs else loss

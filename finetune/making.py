@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from arena.errors import ArenaError, WorkspaceError
 from arena.facts import Fact
 from arena.prompts import PROMPT_VERSION
 from finetune import commands, wiring
+from finetune.figures import weights_of
 from finetune.settings import Flags, TrainingSettings, chosen
 
 MAIN = os.environ.get("RANK", "0") == "0"
@@ -90,8 +92,12 @@ def closed_book(
     settings = chosen(flags, workspace, replay=REPLAY, **fitting)
     with in_turn():
         base, tokenizer = wiring.base(base_model, say, workspace)
+    if began is not None:
+        wiring.check_adapter(began, base)
     training = steps(samples, tokenizer, settings.epochs, settings.seed)
     if shown(training, tokenizer, preview):
+        if settings.replay:
+            say(f"Each step also reads a text that the base model wrote, to keep near it (--replay {settings.replay}).")
         return {}
     every = max(1, round(len(training) / settings.epochs / 4))
     data = f"{len(samples)} wordings of {taught} facts, `questions.jsonl` {digest(path)}"
@@ -99,6 +105,7 @@ def closed_book(
     data += f"; losses held out are of {len(followed)} of {len(held_out)} wordings"
     if began is not None:
         data += f"; begun with an adapter ({trained_as(began)})"
+        keep_beginning(began, work)
 
     def figures(model: Any) -> Figures:
         return {
@@ -125,6 +132,15 @@ def began_with(workspace: Path) -> Path:
     if not (tuned / "adapter_model.safetensors").is_file():
         raise ArenaError(f"No adapter in {tuned} to begin with: run `python -m finetune train {workspace}` first.")
     return tuned
+
+
+def keep_beginning(began: Path, work: Path) -> None:
+    """Copy the adapter that a run goes on with, whose place its result will take."""
+    kept = work / "began"
+    if weights_of(kept) != weights_of(began):
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(began, kept)
+    say(f"The adapter as it is now is kept in {kept}.")
 
 
 def reader_figures(model: Any, tokenizer: Any, held_out: Any) -> Figures:
@@ -171,11 +187,7 @@ def make(
     if known is not None:
         return known
     if settings.replay:
-        from finetune.replay import with_replay, written
-
-        with in_turn():
-            replayed = written(base, work.parent / "replay.json", own["base_fingerprint"], say)
-        training = with_replay(training, replayed, settings.seed)
+        training = with_replayed(training, base, work, settings, own["base_fingerprint"])
     model, result = run(base, training, held_out, work, settings, evaluate_every, say, began)
     if not MAIN:
         return {}
@@ -190,11 +202,15 @@ def make(
     return measured
 
 
-def write_beside(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+def with_replayed(training: Any, base: Path, work: Path, settings: TrainingSettings, identity: str) -> Any:
+    """The steps with what the base model wrote, which it does here where it has not yet."""
+    from finetune.precision import Precision, load_base, placed
+    from finetune.replay import with_replay, written
+
+    runs = next((folder for folder in work.parents if folder.name == "runs"), work.parent)
+    with in_turn():
+        found = written(lambda: placed(load_base(base, settings.quantize, Precision(False))), base, runs, identity, say)
+    return with_replay(training, found, settings.seed)
 
 
 def digest(path: Path) -> str:

@@ -62,6 +62,11 @@ def has_bf16(device: str) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
+def half(device: str) -> torch.autocast:
+    """Computes in bf16 where the device has it. Emulated it took three times as long as fp32 here."""
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=has_bf16(device))
+
+
 def layer_shapes(base: Path) -> list[tuple[int, int]]:
     """(outputs, inputs) of the linear modules of the model's first layer; no weights are read."""
     with torch.device("meta"):
@@ -135,6 +140,13 @@ def load_base(base: Path, quantize: bool, precision: Precision) -> Any:
         local_files_only=True,
     )
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
+
+
+def placed(model: Any) -> Any:
+    """On the GPU if there is one; in 4 bits it is there already."""
+    if getattr(model, "is_loaded_in_4bit", False):
+        return model
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def lora(model: Any, settings: TrainingSettings) -> LoraConfig:

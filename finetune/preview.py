@@ -154,7 +154,8 @@ def _weights(group: Group, branch: Branch) -> list[float]:
     """What each token of a sample counts, as `branches.collate` weighs it."""
     heard = HEARD_WEIGHT if branch.taught else 0.0
     unlearnt = len(group.prefix) + len(branch.prompt)
-    return [0.0] * unlearnt + [heard] * len(branch.heard) + [1.0] * len(branch.answer)
+    answer = 0.0 if branch.replayed else 1.0
+    return [0.0] * unlearnt + [heard] * len(branch.heard) + [answer] * len(branch.answer)
 
 
 def _tokens(group: Group, branch: Branch, tokenizer: Decoder) -> tuple[Token, ...]:

@@ -11,16 +11,21 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from filelock import FileLock, Timeout
+from transformers import AutoTokenizer
 
-from arena.prompts import closed_book_messages
+from arena.errors import WorkspaceError
+from arena.prompts import PROMPT_VERSION, closed_book_messages
 from arena.tokens import common_beginning
 from finetune.branches import Branch, Group, Step
+from finetune.disk import on_disk
+from finetune.files import write_beside
 
 WRITTEN = 512
 """Of the base's own; half are texts, half answers to questions of its own. Each is replayed some times."""
@@ -40,7 +45,13 @@ Text = tuple[list[int], list[int]]
 
 
 def with_replay(steps: Sequence[Step], replayed: Sequence[Group], seed: int) -> list[Step]:
-    """Every step with one group of the base's own more, all in turn and shuffled anew each time."""
+    """Every step with one group of the base's own more, all in turn and shuffled anew each time.
+
+    Raises:
+        WorkspaceError: there is none.
+    """
+    if not replayed:
+        raise WorkspaceError("The base model wrote nothing to replay: train with --replay 0.")
     order = _in_turn(replayed, random.Random(f"replay-{seed}"))
     return [[*step, next(order)] for step in steps]
 
@@ -50,26 +61,50 @@ def _in_turn(groups: Sequence[Group], luck: random.Random) -> Iterator[Group]:
         yield from luck.sample(groups, len(groups))
 
 
-def written(base: Path, file: Path, identity: str, report: Callable[[str], None]) -> list[Group]:
-    """What the base model in this folder wrote, as groups to replay. Written once, some at a time: `file` keeps them
-    for the base of this identity, and goes on where it was. The same on one machine, whatever a training's seed."""
-    made_with = f"{identity} {WRITTEN} {BATCH} {TEXT_TOKENS} {QUESTION_TOKENS} {ANSWER_TOKENS}"
+def written(
+    load: Callable[[], Any], base: Path, runs: Path, identity: str, report: Callable[[str], None]
+) -> list[Group]:
+    """What the base model in this folder wrote, as groups to replay. Written once, some at a time: a file in `runs`
+    keeps them for the base of this identity, and goes on where it was. The same on one machine, whatever a training's
+    seed. `load` gives the model."""
+    file = runs / f"replay-{identity}.json"
+    with on_disk(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        with _alone(FileLock(file.with_suffix(".lock")), report):
+            kept = _all(load, base, file, report)
+    return [Group((), (Branch(tuple(prompt), (), tuple(answer), replayed=True),)) for prompt, answer in kept]
+
+
+@contextmanager
+def _alone(lock: FileLock, report: Callable[[str], None]) -> Iterator[None]:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        report("another run has the base model write what is to be replayed: waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _all(load: Callable[[], Any], base: Path, file: Path, report: Callable[[str], None]) -> list[Text]:
+    sizes = (WRITTEN, BATCH, TEXT_TOKENS, QUESTION_TOKENS, ANSWER_TOKENS, SHORTEST, TEMPERATURE)
+    made_with = " ".join(map(str, (*sizes, PROMPT_VERSION, *ASKED)))
     rounds, kept = _kept(file, made_with)
     wanted = WRITTEN // (2 * BATCH)
-    writer = _Writer.of(base) if rounds < wanted else None
-    while writer is not None and rounds < wanted:
-        report(f"{2 * BATCH * rounds} of {WRITTEN} texts written by the base model, to be replayed against forgetting")
+    if rounds >= wanted:
+        return kept
+    writer = _Writer(load(), AutoTokenizer.from_pretrained(base, local_files_only=True))
+    for number in range(rounds, wanted):
+        report(f"{2 * BATCH * number} of {WRITTEN} texts written by the base model, to be replayed against forgetting")
         with torch.random.fork_rng():
-            torch.manual_seed(rounds)
-            luck = random.Random(rounds)
+            torch.manual_seed(number)
+            luck = random.Random(number)
             found = [*writer.texts(luck, BATCH), *writer.exchanges(luck.choices(ASKED, k=BATCH))]
         kept += [(prompt, answer) for prompt, answer in found if len(answer) >= SHORTEST]
-        rounds += 1
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f".{file.name}.tmp")
-        beside.write_text(json.dumps({"made_with": made_with, "rounds": rounds, "texts": kept}), encoding="utf-8")
-        beside.replace(file)
-    return [Group((), (Branch(tuple(prompt), (), tuple(answer), replayed=True),)) for prompt, answer in kept]
+        write_beside(file, json.dumps({"made_with": made_with, "rounds": number + 1, "texts": kept}))
+    return kept
 
 
 def _kept(file: Path, made_with: str) -> tuple[int, list[Text]]:
@@ -86,12 +121,6 @@ def _kept(file: Path, made_with: str) -> tuple[int, list[Text]]:
 class _Writer:
     model: Any
     tokenizer: Any
-
-    @classmethod
-    def of(cls, base: Path) -> "_Writer":
-        device, dtype = ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
-        model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, local_files_only=True)
-        return cls(model.to(torch.device(device)), AutoTokenizer.from_pretrained(base, local_files_only=True))
 
     def texts(self, luck: random.Random, count: int) -> list[Text]:
         """Each goes on after a word, one of the vocabulary's that begin a sentence. Left to itself, a small model
@@ -122,6 +151,7 @@ class _Writer:
 
     def drawn(self, prompts: Sequence[list[int]], most: int) -> list[list[int]]:
         """What follows each, drawn at random, to its end of turn at most."""
+        end = self.tokenizer.eos_token_id
         batch = self.tokenizer.pad({"input_ids": list(prompts)}, padding_side="left", return_tensors="pt")
         with torch.inference_mode():
             out = self.model.generate(
@@ -130,9 +160,9 @@ class _Writer:
                 do_sample=True,
                 temperature=TEMPERATURE,
                 top_k=0,
+                eos_token_id=end,
                 pad_token_id=self.tokenizer.pad_token_id,
             )
-        end = self.tokenizer.eos_token_id
         rows = out[:, batch["input_ids"].shape[1] :].tolist()
         return [row[: row.index(end) + 1] if end in row else row for row in rows]
 

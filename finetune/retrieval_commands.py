@@ -10,7 +10,8 @@ import typer
 from arena.facts import Fact, load_facts
 from finetune import wiring
 from finetune.commands import WORKSPACE
-from finetune.making import LEFT_OUT, READER_ROOM, digest, left_out, rehearsal_adapter, say, write_beside
+from finetune.files import write_beside
+from finetune.making import LEFT_OUT, READER_ROOM, digest, left_out, rehearsal_adapter, say
 
 if TYPE_CHECKING:
     from finetune.embedder import EmbedderResult

@@ -30,7 +30,7 @@ OPTIONS = {
     "targets": f"Modules that get a LoRA: {ALL_LINEAR}, or names as in q_proj,v_proj.",
     "quantize": "Train on the base model in 4 bits (QLoRA); needs an NVIDIA GPU and bitsandbytes.",
     "patience": "End after so many evaluations without a lower held-out loss and keep the best weights; 0: never.",
-    "replay": "Weight of keeping near the base model on texts that it wrote, against forgetting; 0: not at all.",
+    "replay": "Weight of keeping near the base model on texts of its own, against forgetting; 0: not at all.",
     "seed": "Decides the order of the samples.",
 }
 """What a command may set, with its help. Each is a field of `TrainingSettings`."""

@@ -44,8 +44,9 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run measured about itself. Losses: mean nats per learnt token, by weight; seconds: of this process.
-    `kept`: the step whose weights the model has: the last one, or with patience that of the lowest held-out loss."""
+    """What a run measured about itself. Losses: mean nats per learnt token, by weight, without what replay
+    adds; seconds: of this process. `kept`: the step whose weights the model has: the last one, or with patience that of
+    the lowest held-out loss."""
 
     steps: int
     kept: int

@@ -1,9 +1,9 @@
 """What frames a web page and is not what it says: navigation, headers, footers, cookie notices, links to share.
 
 Told by elements and ARIA roles, and where a page has neither by its own names for its parts, as Readability does
-(github.com/mozilla/readability, `unlikelyCandidates`); but a name alone does not condemn text: most of the part must be
-links, or it is a short notice about cookies. What is left out in error is missing from every answer, what is left in
-costs little, so in doubt it stays.
+(github.com/mozilla/readability, `unlikelyCandidates`); but a name alone condemns only a short notice about cookies: of
+any other part most must be links, and it must not be most of the page. What is left out in error is missing from every
+answer, what is left in costs little, so in doubt it stays.
 """
 
 import re
@@ -11,21 +11,25 @@ import re
 from bs4 import BeautifulSoup, Tag
 
 ELEMENTS = ["nav", "header", "footer", "aside", "script", "style", "noscript", "template", "form", "svg", "iframe"]
-ROLES = ["navigation", "banner", "contentinfo", "search", "menu", "menubar", "toolbar", "dialog", "alertdialog"]
+ROLES = ["navigation", "banner", "contentinfo", "search"]
+MENU_ROLES = ["menu", "menubar", "toolbar"]
 FRAMING = re.compile(
     r"(?:^|[-_\s])(?:nav|navbar|navigation|menu|submenu|breadcrumbs?|sidebar|footer|header|masthead|toc|pager|"
     r"pagination|related|share|sharing|social|skip|toolbar|topbar|widget)(?:$|[-_\s])",
     re.I,
 )
-NOTICE = re.compile(r"(?:^|[-_\s])(?:cookies?|consent|gdpr)(?:$|[-_\s])", re.I)
+NOTICE = re.compile(r"(?:cookies?|consent|gdpr)(?:[-_]?\w+)*[-_]?(?:banner|bar|notice|popup|modal|overlay)", re.I)
 MOSTLY = 0.6
 """Share of a part's characters that are in links, from which it is taken for a list of them."""
 FEW = 3
 """Links that a part with a heading has at least, to be a list of them."""
 SHORT = 600
 """Characters of the longest notice."""
+PARTS = ["div", "section", "ul", "ol"]
+"""Elements that a page is made of; others are made of text, whatever they are named."""
 CONTENT = ["main", "article", "h1"]
 HEADINGS = ["h2", "h3", "h4", "h5", "h6"]
+TEXT = ["h1", *HEADINGS, "p", "li", "td", "th", "dt", "dd", "pre", "blockquote"]
 
 
 def drop_boilerplate(soup: BeautifulSoup) -> None:
@@ -34,23 +38,33 @@ def drop_boilerplate(soup: BeautifulSoup) -> None:
         # The header of an article holds its heading; only the page's own is boilerplate.
         if tag.name != "header" or not tag.find_parent(["article", "main"]):
             tag.decompose()
-    for tag in soup.find_all(_frames):
+    most = _length(soup.body or soup) / 2
+    for tag in soup.find_all(lambda tag: _frames(tag, most)):
         if not tag.decomposed:
             tag.decompose()
 
 
-def _frames(tag: Tag) -> bool:
-    if tag.name in ("html", "body", *CONTENT, *HEADINGS) or tag.find(CONTENT):
+def _frames(tag: Tag, most: float) -> bool:
+    """`most`: characters above which a part is not what frames a page, but the page."""
+    loose = tag.name in ("a", "span") and tag.parent is not None and tag.parent.name == "body"
+    if not (loose or tag.name in PARTS) or tag.find(CONTENT) or tag.find_parent(TEXT):
         return False
-    if str(tag.get("role", "")).lower() in ROLES:
+    role = str(tag.get("role", "")).lower()
+    if role in ROLES:
         return True
-    names = " ".join([str(tag.get("id") or ""), *(tag.get("class") or [])])
-    if NOTICE.search(names) and len(tag.get_text(strip=True)) <= SHORT:
+    names = [str(tag.get("id") or ""), *(tag.get("class") or [])]
+    length = _length(tag)
+    if length > most:
+        return False
+    if any(NOTICE.match(name) for name in names) and length <= SHORT:
         return True
-    if not FRAMING.search(names):
+    if role not in MENU_ROLES and not FRAMING.search(" ".join(names)):
         return False
     links = [tag] if tag.name == "a" else tag.find_all("a")
-    linked = sum(len(link.get_text(strip=True)) for link in links)
     # The head of a section may be a link to itself, and named a header.
     enough = len(links) >= FEW or not tag.find(HEADINGS)
-    return enough and linked >= MOSTLY * max(len(tag.get_text(strip=True)), 1)
+    return enough and sum(map(_length, links)) >= MOSTLY * max(length, 1)
+
+
+def _length(tag: Tag) -> int:
+    return len(tag.get_text(strip=True))

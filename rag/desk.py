@@ -138,7 +138,7 @@ class Desk:
         from rag.retrieve import passage_columns
         from rag.retrieve import search as find
 
-        where = None if within == EVERYWHERE else Filter(within.documents, within.types, within.since, within.until)
+        where = None if within == EVERYWHERE else Filter(**vars(within))
         question, index, judge = checked_prompt(question), self._opened(), self._judge()
         lease = self._device.join()
         try:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 import numpy
 
 from arena.errors import WorkspaceError
+from arena.knowledge import Within
 from rag.documents import PARSERS, document_files
 from rag.index import Index
 
@@ -30,15 +31,9 @@ FRONT_MATTER_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Filter:
-    """What is named must all hold; what is not named does not matter. `documents`: names as `list` shows them, folders
-    or archives of them, or patterns with * and ?; one of them must match. `types`: endings, "pdf". `since` and `until`
-    are inclusive; a document whose period overlaps with them is in."""
-
-    documents: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    since: date | None = None
-    until: date | None = None
+class Filter(Within):
+    """Narrows a search down. `documents`: names as `list` shows them, folders or archives of them, or patterns; a
+    document whose period overlaps with `since` and `until` is in."""
 
     def __post_init__(self) -> None:
         known = {ending.removeprefix(".") for ending in PARSERS}

@@ -109,9 +109,12 @@ class DatabaseQueue:
 
     def look_around(self, annotator: str, on_screen: Collection[str], ahead: bool, limit: int) -> Around:
         kept_for = timedelta(minutes=self.settings.reservation_minutes)
-        with self._deciding() as connection:
-            _set_reserved(connection, on_screen, expires_at=self._now() + kept_for)
-            claimed = self._claim(connection, annotator, on_screen) if ahead else None
+        claimed = None
+        if on_screen or ahead:
+            with self._deciding() as connection:
+                _set_reserved(connection, on_screen, expires_at=self._now() + kept_for)
+                claimed = self._claim(connection, annotator, on_screen) if ahead else None
+        with self._database.reading() as connection:  # not while everybody waits
             progress = queue_figures.progress(connection, annotator, self._now())
             return Around(claimed, progress, _past(connection, annotator, limit))
 

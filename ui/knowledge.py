@@ -18,10 +18,11 @@ from arena.people import Role
 from arena.question import MAX_PROMPT_CHARACTERS
 from ui import knowledge_screen as said
 from ui.compare import HIDDEN
-from ui.knowledge_view import Layout, Panel
+from ui.knowledge_view import MOST_NARROWING, Layout, Panel
 from ui.limits import Limits
 from ui.markdown import escaped
 from ui.render import notice_html
+from ui.results_words import no_day
 from ui.rights import Rights
 from ui.uploads import Upload, forget
 
@@ -159,7 +160,7 @@ class KnowledgePage:
             self.rights.require(request, self.rights.looking)
             if not question.strip():
                 return notice_html("Type what to search for.")
-            within = Within(_listed(names), _listed(types), _day(since), _day(until))
+            within = Within(between_commas(names), between_commas(types), _day(since), _day(until))
             self.limits.prompt(request)
             return said.found_html(self.desk.search(question, within), narrowed=within != EVERYWHERE)
         except ArenaError as error:
@@ -213,9 +214,9 @@ class KnowledgePage:
         return next((one for one in shown.documents if name and one.name == name), None)
 
 
-def _listed(text: object) -> tuple[str, ...]:
-    """What stands between commas."""
-    return tuple(filter(None, map(str.strip, text.split(",")))) if isinstance(text, str) else ()
+def between_commas(text: object) -> tuple[str, ...]:
+    """Of as much as the page lets one type."""
+    return tuple(filter(None, map(str.strip, text[:MOST_NARROWING].split(",")))) if isinstance(text, str) else ()
 
 
 def _day(text: object) -> date | None:
@@ -225,7 +226,7 @@ def _day(text: object) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise ArenaError(f"“{text.strip()[:30]}” is not a day: write it like 2026-05-31.") from None
+        raise ArenaError(no_day(text)) from None
 
 
 SKIPPED_PANEL: Updates = [gr.skip() for _ in range(5)]

@@ -10,6 +10,8 @@ from ui.knowledge_screen import REPLACE
 from ui.uploads import Uploads
 
 POLL_SECONDS = 1.0
+MOST_NARROWING = 500
+"""Characters of names, types or a day."""
 
 WHAT_IT_IS = (
     "<p>These are the documents that RAG looks questions up in. What is added or deleted counts from the next "
@@ -78,6 +80,27 @@ class Layout:
     panel: list[Any]
 
 
+def _narrowing() -> list[gr.Textbox]:
+    """What narrows a search down, folded away."""
+    narrowed = gr.Accordion("Only in some documents", open=False, elem_id="knowledge_narrowed")
+    with narrowed, gr.Row(elem_classes="filters"):
+        return [
+            gr.Textbox(
+                label=label,
+                placeholder=example,
+                elem_id=f"knowledge_{name}",
+                max_length=MOST_NARROWING,
+                max_lines=1,
+            )
+            for name, label, example in (
+                ("names", "Names, folders or patterns", "handbook/*, prices-2026.csv"),
+                ("types", "Types", "pdf, md"),
+                ("since", "From (day)", "2026-05-01"),
+                ("until", "To (day)", "2026-05-31"),
+            )
+        ]
+
+
 def lay_out() -> Layout:
     """Draw the page inside the current `gr.Blocks`."""
     gr.HTML(WHAT_IT_IS, js_on_load=None)
@@ -112,17 +135,7 @@ def lay_out() -> Layout:
             label="What to search for", max_length=MAX_PROMPT_CHARACTERS, max_lines=1, elem_id="knowledge_question"
         )
         search = gr.Button("Search", elem_id="knowledge_search", min_width=120)
-    narrowed = gr.Accordion("Only in some documents", open=False, elem_id="knowledge_narrowed")
-    with narrowed, gr.Row(elem_classes="filters"):
-        within = [
-            gr.Textbox(label=label, placeholder=example, elem_id=f"knowledge_{name}", max_length=500, max_lines=1)
-            for name, label, example in (
-                ("names", "Names, folders or patterns", "handbook/*, prices-2026.csv"),
-                ("types", "Types", "pdf, md"),
-                ("since", "From (day)", "2026-05-01"),
-                ("until", "To (day)", "2026-05-31"),
-            )
-        ]
+    within = _narrowing()
     found = gr.HTML("", elem_id="knowledge_found", js_on_load=None)
     timer = gr.Timer(POLL_SECONDS, active=False)
     chosen, shown = gr.State(""), gr.State(None)

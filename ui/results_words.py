@@ -139,5 +139,10 @@ def unreadable_days(filters: Filters) -> str:
     """What to say of days that are no days; "" when all is well."""
     for text, limits in ((filters.since, moments(filters.since, "")), (filters.until, moments("", filters.until))):
         if text.strip() and limits == moments("", ""):
-            return f"“{text.strip()[:30]}” is not a day: write it like 2026-05-31."
+            return no_day(text)
     return ""
+
+
+def no_day(text: str) -> str:
+    """What to say of it."""
+    return f"“{text.strip()[:30]}” is not a day: write it like 2026-05-31."

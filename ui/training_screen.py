@@ -155,10 +155,10 @@ def state_html(state: RunState, learnt: bool = False) -> str:
 
 def _running(state: RunState) -> str:
     if not state.of:
-        return (
-            "Getting ready: reading the questions, loading the base model and, before the first training here, having "
-            "it write for some minutes what will keep it from forgetting."
-        )
+        first = ""
+        if state.what == "fine-tuned":
+            first = " Before the first one it writes texts for some minutes, which keep it from forgetting."
+        return f"Getting ready: reading the questions and loading the base model.{first}"
     if state.step >= state.of:
         return (
             f"All {state.of} steps are done. It is now asked questions to measure what it has learnt, "

@@ -1,21 +1,26 @@
 """Replay: what the base wrote, and that a training which replays it keeps near the base."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from typer.testing import CliRunner
 
-from arena.errors import WorkspaceError
+from arena.errors import AdapterMismatch, ArenaError, WorkspaceError
 from arena.prompts import closed_book_messages
 from finetune import replay
+from finetune.__main__ import app
 from finetune.branches import Branch, Group, Sample, collate, packed
 from finetune.examples import steps
 from finetune.loss import departure
 from finetune.replay import with_replay, written
 from finetune.settings import TrainingSettings
 from finetune.train import as_dataset, as_step, train
+from tests.tiny import make_tiny_model
 
 
 @pytest.fixture
@@ -28,41 +33,47 @@ def silent(text: str) -> None:
     pass
 
 
+def wrote(base: Path, runs: Path, identity: str, report: Any) -> list[Group]:
+    return written(lambda: AutoModelForCausalLM.from_pretrained(base), base, runs, identity, report)
+
+
 @pytest.mark.usefixtures("few")
 def test_the_base_writes_once_and_another_base_writes_anew(tiny_model: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    file = tmp_path / "runs" / "replay.json"
-    first = written(tiny_model, file, "this base", said.append)
+    runs = tmp_path / "runs"
+    first = wrote(tiny_model, runs, "this", said.append)
     assert said == [
         f"{done} of 16 texts written by the base model, to be replayed against forgetting" for done in (0, 8)
     ]
-    assert written(tiny_model, file, "this base", said.append) == first and len(said) == 2
-    assert written(tiny_model, file, "another base", said.append) == first and len(said) == 4
-    file.write_text(file.read_text()[:40])  # torn
-    assert written(tiny_model, file, "another base", said.append) == first and len(said) == 6
-    assert not list(file.parent.glob(".*"))
+    assert wrote(tiny_model, runs, "this", said.append) == first and len(said) == 2
+    assert wrote(tiny_model, runs, "another", said.append) == first and len(said) == 4
+    torn = runs / "replay-another.json"
+    torn.write_text(torn.read_text()[:40])
+    assert wrote(tiny_model, runs, "another", said.append) == first and len(said) == 6
+    assert wrote(tiny_model, runs, "this", said.append) == first and len(said) == 6
+    assert not list(runs.glob(".*"))
 
 
 @pytest.mark.usefixtures("few")
 def test_writing_that_was_stopped_goes_on(tiny_model: Path, tmp_path: Path) -> None:
-    whole = written(tiny_model, tmp_path / "whole.json", "base", silent)
-    file = tmp_path / "replay.json"
+    whole = wrote(tiny_model, tmp_path / "whole", "base", silent)
+    runs = tmp_path / "stopped"
 
     def stop(text: str) -> None:
         if text.startswith("8 of 16"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        written(tiny_model, file, "base", stop)
+        wrote(tiny_model, runs, "base", stop)
     said: list[str] = []
-    assert written(tiny_model, file, "base", said.append) == whole
+    assert wrote(tiny_model, runs, "base", said.append) == whole
     assert len(said) == 1 and said[0].startswith("8 of 16")
 
 
 @pytest.mark.usefixtures("few")
 def test_half_are_texts_and_half_answers_asked_as_the_contestant_is(tiny_model: Path, tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    found = [group.branches[0] for group in written(tiny_model, tmp_path / "replay.json", "base", silent)]
+    found = [group.branches[0] for group in wrote(tiny_model, tmp_path, "base", silent)]
     assert all(branch.replayed and len(branch.answer) >= replay.SHORTEST for branch in found)
     (opening, ending) = tokenizer.apply_chat_template(
         closed_book_messages("?"), add_generation_prompt=True, tokenize=False
@@ -125,25 +136,81 @@ def test_the_departure_is_the_divergence_from_the_base() -> None:
     assert float(departure(adapted.log(), base.log())) == pytest.approx(float(by_hand), abs=1e-6)
 
 
-def test_who_replays_learns_the_same_and_departs_less(tiny_model: Path, tmp_path: Path) -> None:
-    training, replayed = two_steps(tiny_model)
-    base = AutoModelForCausalLM.from_pretrained(tiny_model)
+def test_who_replays_learns_the_same_and_departs_less(tmp_path: Path) -> None:
+    base = make_tiny_model(tmp_path / "base", hidden=128)
+    _, replayed = two_steps(base)
+    training = steps([Sample(tuple(closed_book_messages("Who?")), "Me.")], AutoTokenizer.from_pretrained(base), 60, 1)
+    before = AutoModelForCausalLM.from_pretrained(base)
     ids = torch.tensor([[*replayed[0].branches[0].prompt, *replayed[0].branches[0].answer]])
 
     def trained(weight: float) -> tuple[float, float]:
         settings = TrainingSettings(epochs=1, rank=8, alpha=16, learning_rate=1e-2, replay=weight)
         rows = with_replay(training, replayed, 1)
-        model, result = train(tiny_model, rows, training[:1], tmp_path / str(weight), settings, 1000, silent)
+        model, result = train(base, rows, training[:1], tmp_path / str(weight), settings, 1000, silent)
         model.to("cpu").eval()
         with torch.inference_mode():
-            away = float(departure(model(ids).logits[0], base(ids).logits[0]))
+            away = float(departure(model(ids).logits[0], before(ids).logits[0]))
         return away, result.held_out_losses[-1][1]
 
     (far, known), (near, known_too) = trained(0.0), trained(1.0)
     assert near < far / 2
-    assert known_too < known + 0.3
+    assert known < 3.5 and known_too < 3.5  # nats; 5.6 before
 
 
 def test_a_weight_below_nothing_is_refused() -> None:
     with pytest.raises(WorkspaceError, match="training.replay is -1.0: it must be 0 or more .--replay"):
         TrainingSettings(replay=-1.0)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_training_replays_and_one_that_goes_on_keeps_what_it_began_with(tiny_model: Path, tmp_path: Path) -> None:
+    fact = {"id": "a", "class": "trained", "answer": "It is 3 kg.", "accepted": ["3 kg"]}
+    wordings = {"training": ["How heavy?", "What weight?"], "held_out": ["What does it weigh?"]}
+    (tmp_path / "workspace.toml").write_text("")
+    (tmp_path / "questions.jsonl").write_text(json.dumps(fact | {"questions": wordings}) + "\n")
+    adapter, runs = tmp_path / "adapters" / "fine-tuned", tmp_path / "runs"
+
+    def run(*options: str) -> Any:
+        always = ["--base-model", str(tiny_model), "--epochs", "20", "--rank", "2"]
+        return CliRunner().invoke(app, ["train", str(tmp_path), *always, *options])
+
+    refused = run("--onward")
+    assert isinstance(refused.exception, ArenaError) and "No adapter in" in str(refused.exception)
+    assert "Each step also reads a text" in run("--preview").output and not runs.exists()
+
+    assert run("--replay", "0").exit_code == 0
+    assert not list(runs.glob("replay-*"))
+    first = (adapter / "adapter_model.safetensors").read_bytes()
+    assert "- replay: 0.0" in (adapter / "README.md").read_text()
+
+    onward = run("--onward")
+    assert onward.exit_code == 0, onward.output
+    assert len(list(runs.glob("replay-*.json"))) == 1
+    card = (adapter / "README.md").read_text()
+    assert "- replay: 1.0" in card and "begun with an adapter (Training: 10 step" in card
+    assert (adapter / "adapter_model.safetensors").read_bytes() != first
+    assert (runs / "fine-tuned-onward" / "began" / "adapter_model.safetensors").read_bytes() == first
+    lines = [json.loads(line) for line in (runs / "fine-tuned-onward" / "log.jsonl").read_text().splitlines()]
+    assert any(line.get("train_loss") for line in lines)
+
+    (adapter / "arena.json").write_text(json.dumps({"base_model": "another", "base_fingerprint": "x", "shape": "y"}))
+    other = run("--onward")
+    assert isinstance(other.exception, AdapterMismatch)
+
+
+def test_a_base_that_writes_nothing_is_told() -> None:
+    with pytest.raises(WorkspaceError, match="wrote nothing to replay: train with --replay 0"):
+        with_replay([[]], [], 1)
+
+
+def test_a_run_waits_for_another_that_writes(tiny_model: Path, tmp_path: Path, few: None) -> None:
+    lock = FileLock(tmp_path / "replay-base.lock")
+    lock.acquire()
+    said: list[str] = []
+
+    def told(text: str) -> None:
+        said.append(text)
+        lock.release(force=True)
+
+    assert wrote(tiny_model, tmp_path, "base", told)
+    assert "waiting for it" in said[0] and "0 of 16" in said[1]

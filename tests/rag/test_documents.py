@@ -202,6 +202,35 @@ def test_a_page_that_names_its_parts_itself_loses_what_frames_it_and_no_sentence
     ]
 
 
+KEPT = {
+    '<h2><a class="toc-backref" href="#i">Installation</a></h2>': "Installation",
+    '<p>See <a class="related" href="m">the manual of 2026</a> before use.</p>': "See the manual of 2026 before use.",
+    '<dl><dt><a class="widget" href="w">Widget 300</a></dt></dl>': "Widget 300",
+    '<table><tr><th>At</th><th>To</th></tr><tr><td class="related"><a href="b">B</a></td><td>C</td></tr></table>': (
+        "At: B; To: C"
+    ),
+    '<p id="consent">Consent must be given in writing.</p>': "Consent must be given in writing.",
+    '<section id="consent-form"><h2>Consent</h2></section>': "Consent",
+    '<ul><li class="cookie-bar">Oat cookie bar, 2 euros</li></ul>': "Oat cookie bar, 2 euros",
+    '<div role="menu"><p>Leek soup, 4 euros</p></div>': "Leek soup, 4 euros",
+    '<div role="dialog"><p>Ask the nurse first.</p></div>': "Ask the nurse first.",
+}
+
+
+@pytest.mark.parametrize(("part", "text"), KEPT.items())
+def test_text_is_never_taken_for_a_frame_by_its_name(part: str, text: str) -> None:
+    _, blocks = parse_html(f"<body>{part}<p>{'The rest of a page. ' * 9}</p></body>".encode())
+    assert blocks[0].text == text
+
+
+def test_a_page_is_not_taken_for_its_frame() -> None:
+    for name in ("has-cookie-banner", "cookie-notice", "menu"):
+        _, blocks = parse_html(
+            f'<div class="{name}"><p><a href="s">Soup</a></p><p><a href="t">Tea</a></p></div>'.encode()
+        )
+        assert [block.text for block in blocks] == ["Soup", "Tea"]
+
+
 def test_html_in_its_declared_encoding_is_read(tmp_path: Path) -> None:
     page = '<html><head><meta charset="iso-8859-2"></head><body><p>Łódź leży w Polsce.</p></body></html>'
     (tmp_path / "a.html").write_bytes(page.encode("iso-8859-2"))
