@@ -116,8 +116,8 @@ class Queue(Protocol):
         ...
 
     def look_around(self, annotator: str, on_screen: Collection[str], ahead: bool, limit: int) -> Around:
-        """All at once, as it comes with every vote: the reservations of these ballots begin anew, with `ahead` another
-        pair is claimed, and the rest is read; of the past, `limit` pairs."""
+        """What comes with every vote, in one call: the reservations of these ballots begin anew and with `ahead`
+        another pair is claimed, in one transaction; after it the rest is read; of the past, `limit` pairs."""
         ...
 
     def release(self, ballots: Collection[str]) -> None:

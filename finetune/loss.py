@@ -45,7 +45,8 @@ class AnswerLossTrainer(SFTTrainer):
         if base is not None:
             departed = departure(logits[inputs["replayed"][:, 1:][counted]], base)
             loss = loss + self.replay * departed
-            self._metrics[mode][REPLAY_LOSS].append(self.replay * departed.item())
+            added = self.accelerator.gather(self.replay * departed.detach()).mean().item()
+            self._metrics[mode][REPLAY_LOSS].append(added)
         right = (logits.detach().argmax(-1) == targets)[weights == 1].float().mean().item()
         self._metrics[mode]["mean_token_accuracy"].append(right)
         return (loss, {"logits": logits}) if return_outputs else loss

@@ -105,7 +105,6 @@ def closed_book(
     data += f"; losses held out are of {len(followed)} of {len(held_out)} wordings"
     if began is not None:
         data += f"; begun with an adapter ({trained_as(began)})"
-        keep_beginning(began, work)
 
     def figures(model: Any) -> Figures:
         return {
@@ -134,13 +133,14 @@ def began_with(workspace: Path) -> Path:
     return tuned
 
 
-def keep_beginning(began: Path, work: Path) -> None:
-    """Copy the adapter that a run goes on with, whose place its result will take."""
-    kept = work / "began"
-    if weights_of(kept) != weights_of(began):
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(began, kept)
-    say(f"The adapter as it is now is kept in {kept}.")
+def keep(adapter: Path, work: Path) -> None:
+    """Copy an adapter whose place another will take."""
+    from finetune.disk import put_in_place
+
+    kept = work / f"began-{weights_of(adapter)[:8]}"
+    with put_in_place(kept) as beside:
+        shutil.copytree(adapter, beside, dirs_exist_ok=True)
+    say(f"What it began with is kept in {kept}.")
 
 
 def reader_figures(model: Any, tokenizer: Any, held_out: Any) -> Figures:
@@ -195,6 +195,8 @@ def make(
     measured, files = figures(model)
     told = card(target.name, purpose, own, data, settings, result, measured)
     files = {**files, FILE: figures_text(made_from, measured)}
+    if began == target:
+        keep(began, work)
     write_adapter(model, target, own | {"prompt": PROMPT_VERSION}, told, files)
     say(f"Done: {target} ({sum(f.stat().st_size for f in target.iterdir()) / 1e6:.1f} MB)")
     for name, (right, asked) in measured.items():
@@ -209,6 +211,8 @@ def with_replayed(training: Any, base: Path, work: Path, settings: TrainingSetti
 
     runs = next((folder for folder in work.parents if folder.name == "runs"), work.parent)
     with in_turn():
+        if settings.quantize:
+            identity += "-4bit"
         found = written(lambda: placed(load_base(base, settings.quantize, Precision(False))), base, runs, identity, say)
     return with_replay(training, found, settings.seed)
 

@@ -98,8 +98,8 @@ def measured(shapes: Sequence[tuple[int, int]], device: str) -> Precision:
     for bf16 in (False, True):  # the first pass of each allocates
         seconds(bf16)
     pairs = [(seconds(False), seconds(True)) for _ in range(PASSES)]
-    single, half = (min(times) for times in zip(*pairs, strict=True))
-    return Precision(half < GAIN * single, single, half)
+    single, short = (min(times) for times in zip(*pairs, strict=True))
+    return Precision(short < GAIN * single, single, short)
 
 
 def require_four_bits() -> None:

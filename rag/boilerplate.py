@@ -18,7 +18,7 @@ FRAMING = re.compile(
     r"pagination|related|share|sharing|social|skip|toolbar|topbar|widget)(?:$|[-_\s])",
     re.I,
 )
-NOTICE = re.compile(r"(?:cookies?|consent|gdpr)(?:[-_]?\w+)*[-_]?(?:banner|bar|notice|popup|modal|overlay)", re.I)
+NOTICE = re.compile(r"(?:cookies?|consent|gdpr)[\w-]*?(?:banner|notice|popup|modal|overlay)(?:$|[-_])", re.I)
 MOSTLY = 0.6
 """Share of a part's characters that are in links, from which it is taken for a list of them."""
 FEW = 3
@@ -53,17 +53,19 @@ def _frames(tag: Tag, most: float) -> bool:
     if role in ROLES:
         return True
     names = [str(tag.get("id") or ""), *(tag.get("class") or [])]
-    length = _length(tag)
-    if length > most:
+    notice = any(NOTICE.match(name) for name in names)
+    framing = role in MENU_ROLES or FRAMING.search(" ".join(names))
+    length = _length(tag) if notice or framing else 0
+    if not length or length > most:
         return False
-    if any(NOTICE.match(name) for name in names) and length <= SHORT:
+    if notice and length <= SHORT:
         return True
-    if role not in MENU_ROLES and not FRAMING.search(" ".join(names)):
+    if not framing:
         return False
     links = [tag] if tag.name == "a" else tag.find_all("a")
     # The head of a section may be a link to itself, and named a header.
     enough = len(links) >= FEW or not tag.find(HEADINGS)
-    return enough and sum(map(_length, links)) >= MOSTLY * max(length, 1)
+    return enough and sum(map(_length, links)) >= MOSTLY * length
 
 
 def _length(tag: Tag) -> int:
