@@ -25,6 +25,8 @@ FEW = 3
 """Links that a part with a heading has at least, to be a list of them."""
 SHORT = 600
 """Characters of the longest notice."""
+MOST_PARTS = 1000
+"""Parts so named that are looked into: in a page of very many, each inside the last, it would take for ever."""
 PARTS = ["div", "section", "ul", "ol"]
 """Elements that a page is made of; others are made of text, whatever they are named."""
 CONTENT = ["main", "article", "h1"]
@@ -38,10 +40,23 @@ def drop_boilerplate(soup: BeautifulSoup) -> None:
         # The header of an article holds its heading; only the page's own is boilerplate.
         if tag.name != "header" or not tag.find_parent(["article", "main"]):
             tag.decompose()
+    named = soup.find_all(_named)
     most = _length(soup.body or soup) / 2
-    for tag in soup.find_all(lambda tag: _frames(tag, most)):
-        if not tag.decomposed:
+    for tag in named[:MOST_PARTS]:
+        if not tag.decomposed and _frames(tag, most):
             tag.decompose()
+
+
+def _named(tag: Tag) -> bool:
+    """Whether it says of itself that it may be a frame. Cheap, as every element is asked."""
+    role = str(tag.get("role", "")).lower()
+    return (
+        role in ROLES or role in MENU_ROLES or any(NOTICE.match(name) or FRAMING.search(name) for name in _names(tag))
+    )
+
+
+def _names(tag: Tag) -> list[str]:
+    return [str(tag.get("id") or ""), *(tag.get("class") or [])]
 
 
 def _frames(tag: Tag, most: float) -> bool:
@@ -49,18 +64,14 @@ def _frames(tag: Tag, most: float) -> bool:
     loose = tag.name in ("a", "span") and tag.parent is not None and tag.parent.name == "body"
     if not (loose or tag.name in PARTS) or tag.find(CONTENT) or tag.find_parent(TEXT):
         return False
-    role = str(tag.get("role", "")).lower()
+    role, length = str(tag.get("role", "")).lower(), _length(tag)
     if role in ROLES:
         return True
-    names = [str(tag.get("id") or ""), *(tag.get("class") or [])]
-    notice = any(NOTICE.match(name) for name in names)
-    framing = role in MENU_ROLES or FRAMING.search(" ".join(names))
-    length = _length(tag) if notice or framing else 0
     if not length or length > most:
         return False
-    if notice and length <= SHORT:
+    if length <= SHORT and any(NOTICE.match(name) for name in _names(tag)):
         return True
-    if not framing:
+    if role not in MENU_ROLES and not any(FRAMING.search(name) for name in _names(tag)):
         return False
     links = [tag] if tag.name == "a" else tag.find_all("a")
     # The head of a section may be a link to itself, and named a header.

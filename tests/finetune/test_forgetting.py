@@ -146,7 +146,9 @@ def test_nats_are_averaged_by_kind_and_the_worst_come_first() -> None:
 def test_each_kind_has_to_stay_within_the_limit(text: float, chat: float, within: bool) -> None:
     found = Forgetting((*measured((1.0, text)), *measured((1.0, chat), kind="chat")))
     assert found.within() is within and found.within(1.1)
-    assert str(found).startswith("It has kept" if within else "It has forgotten general knowledge: train with fewer")
+    assert str(found).startswith(
+        "It has kept" if within else "It has forgotten general knowledge: `python -m finetune train"
+    )
 
 
 def test_an_adapter_of_no_numbers_is_not_within_any_limit() -> None:
