@@ -11,6 +11,7 @@ import re
 from bs4 import BeautifulSoup, Tag
 
 ELEMENTS = ["nav", "header", "footer", "aside", "script", "style", "noscript", "template", "form", "svg", "iframe"]
+FIELDS = ["input", "button", "select", "textarea", "option"]
 ROLES = ["navigation", "banner", "contentinfo", "search"]
 MENU_ROLES = ["menu", "menubar", "toolbar"]
 FRAMING = re.compile(
@@ -26,7 +27,7 @@ FEW = 3
 SHORT = 600
 """Characters of the longest notice."""
 MOST_PARTS = 1000
-"""Parts so named that are looked into: in a page of very many, each inside the last, it would take for ever."""
+"""Parts so named, and forms, that are looked into: in a page of very many, each inside the last, it would take for ever."""
 PARTS = ["div", "section", "ul", "ol"]
 """Elements that a page is made of; others are made of text, whatever they are named."""
 CONTENT = ["main", "article", "h1"]
@@ -36,6 +37,10 @@ TEXT = ["h1", *HEADINGS, "p", "li", "td", "th", "dt", "dd", "pre", "blockquote"]
 
 def drop_boilerplate(soup: BeautifulSoup) -> None:
     """Take out of `soup` what frames it."""
+    most = _length(soup.body or soup) / 2
+    for form in soup("form")[:MOST_PARTS]:
+        if form.find(CONTENT) or _length(form) > most:
+            _unwrap(form)
     for tag in soup(ELEMENTS):
         # The header of an article holds its heading; only the page's own is boilerplate.
         if tag.name != "header" or not tag.find_parent(["article", "main"]):
@@ -45,6 +50,13 @@ def drop_boilerplate(soup: BeautifulSoup) -> None:
     for tag in named[:MOST_PARTS]:
         if not tag.decomposed and _frames(tag, most):
             tag.decompose()
+
+
+def _unwrap(form: Tag) -> None:
+    """Keep what a form holds that is around the whole page, as ASP.NET's are, but for its fields."""
+    for field in form(FIELDS):
+        field.decompose()
+    form.unwrap()
 
 
 def _named(tag: Tag) -> bool:

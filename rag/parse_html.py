@@ -1,5 +1,5 @@
 """HTML pages and, through HTML, Markdown. Leaves out what frames a page (`rag/boilerplate.py`: navigation, headers,
-footers, scripts, forms, cookie notices), and what the page hides from its reader: hidden text is dropped
+footers, scripts, forms in the page, cookie notices), and what the page hides from its reader: hidden text is dropped
 (`rag/hidden_in_html.py` says what is noticed), comments and attributes (`alt`, `title`) are never read.
 """
 

@@ -2,8 +2,9 @@
 
 For each prompt, in turn: the contestant through the runner, then the very same messages straight to the engine, word by
 word, then to transformers' own `generate`, which gives the answer as a whole.
-Then indexing and searching at scale, against raw FAISS, and 100 annotators who vote for two minutes while 20 visitors
-compare. The other modules here are run by name alone, for they take minutes: `python -m tests.benchmarks.injection`.
+Then training against TRL's own defaults, indexing and searching at scale, against raw FAISS, and 100 annotators who
+vote for two minutes while 20 visitors compare. The other modules here are run by name alone, for they take minutes:
+`python -m tests.benchmarks.injection`.
 """
 
 import statistics
@@ -94,7 +95,7 @@ def page_start() -> None:
         server.wait()
 
 
-TOGETHER = (("reindex", "--documents", "1000"), ("scale",), ("load",))
+TOGETHER = (("training",), ("reindex", "--documents", "1000"), ("scale",), ("load",))
 """What `make bench` runs of them, each in a process of its own, which it leaves nothing behind in."""
 
 

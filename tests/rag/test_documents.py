@@ -240,6 +240,16 @@ def test_a_page_is_not_taken_for_its_frame() -> None:
         assert [block.text for block in blocks] == ["Soup", "Tea"]
 
 
+def test_a_form_around_the_whole_page_is_the_page() -> None:
+    fields = '<input value="x"><select><option>Oslo</option></select><button>Send</button><textarea>Hm</textarea>'
+    for body in ("<h1>Soup</h1><p>Leek.</p>", "<p>Leek soup costs 4 euros on Mondays.</p>"):
+        _, blocks = parse_html(f'<body><form action="a.aspx">{fields}{body}</form><p>Bye.</p></body>'.encode())
+        assert [block.text for block in blocks][-2:] == [body.split("<p>")[1].removesuffix("</p>"), "Bye."]
+        assert not any(word in str(blocks) for word in ("Oslo", "Send", "Hm"))
+    _, blocks = parse_html(f"<body><p>{'Soup. ' * 9}</p><form><p>Your name</p>{fields}</form></body>".encode())
+    assert len(blocks) == 1
+
+
 def test_html_in_its_declared_encoding_is_read(tmp_path: Path) -> None:
     page = '<html><head><meta charset="iso-8859-2"></head><body><p>Łódź leży w Polsce.</p></body></html>'
     (tmp_path / "a.html").write_bytes(page.encode("iso-8859-2"))
