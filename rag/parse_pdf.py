@@ -1,5 +1,5 @@
 """PDF: text with page numbers, headings by their size, tables by their columns. A scanned page without other text than
-what runs along most pages is named, not read; one with a stamp of its own counts as a page of text.
+what runs along most pages, or with no more than a stamp of its own, is named as not read; the stamp is.
 
 Text that a reader does not see is dropped, as far as `rag/hidden_in_pdf.py` notices it.
 """
@@ -21,6 +21,8 @@ HEADING_RATIO = 1.15
 """A line set this much larger than the body is a heading."""
 EDGE = 2
 """How many lines at the top and bottom of a page may be a running header or footer."""
+STAMP = 15
+"""Words on a scanned page that are no more than a stamp, a page number or a caption."""
 LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"})
 SAME_LINE = 2.0
 SAME_COLUMN = 3.0
@@ -50,7 +52,7 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted: save it without a password")
         pages = _without_running_lines([_lines(page) for page in reader.pages])
-        pictures = [not lines and is_scan(page) for lines, page in zip(pages, reader.pages, strict=True)]
+        pictures = [_words(lines) <= STAMP and is_scan(page) for lines, page in zip(pages, reader.pages, strict=True)]
         title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
@@ -68,9 +70,13 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
     blocks: list[Block] = []
     for number, lines in enumerate(pages, 1):
         picture = [Block("", "picture", page=number)] if pictures[number - 1] else []
-        _join_over_pages(blocks, picture or _blocks(lines, levels, number))
+        _join_over_pages(blocks, picture + _blocks(lines, levels, number))
     largest = next((block.text for block in blocks if block.kind == "heading" and block.level == 1), "")
     return largest or title, blocks
+
+
+def _words(lines: list[Line]) -> int:
+    return sum(len(line.text.split()) for line in lines)
 
 
 def _heading_sizes(sizes: Counter[float], body: float) -> list[float]:

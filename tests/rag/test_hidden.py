@@ -203,8 +203,8 @@ def test_text_behind_a_scan_is_read_for_it_is_what_the_scan_shows() -> None:
 
 
 def pages(*kinds: str) -> bytes:
-    """A PDF of pages that have "text", a "scan" of a page, that with a page number ("numbered"), a small "logo" or
-    nothing."""
+    """A PDF of pages that have "text", a "scan" of a page, that with a page number ("numbered") or a stamp of its own
+    ("stamped"), a small "logo" or nothing."""
     from PIL import Image
     from reportlab.lib.utils import ImageReader
 
@@ -218,9 +218,17 @@ def pages(*kinds: str) -> bytes:
             canvas.drawImage(ImageReader(Image.new("L", size, 255)), 0, 0, *size)
         if kind == "numbered":
             canvas.drawString(280, 30, f"Page {number} of {len(kinds)}")
+        if kind == "stamped":
+            canvas.drawString(50, 30, f"Received on {number} May, by {'Ann' * number}.")
         canvas.showPage()
     canvas.save()
     return out.getvalue()
+
+
+def test_a_scanned_page_with_a_stamp_is_named_and_the_stamp_is_read() -> None:
+    stamped = parse_document("a.pdf", pages("text", "stamped", "stamped", "text"))
+    assert stamped.note.startswith("2 pages are pictures (2, 3) and not read: run text recognition (OCR)")
+    assert "Received on 3 May, by AnnAnnAnn." in [block.text for block in stamped.blocks]
 
 
 def test_scanned_pages_among_others_are_named() -> None:
