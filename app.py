@@ -190,7 +190,7 @@ def evaluate(
         def alone(name: str, text: str) -> Answer:
             return answer_all(runner, {name: Question(text)})[name]
 
-        evaluate_all(asked, batches, alone, Notebook(opened.path / "runs" / "evaluation.jsonl"), timed, json_)
+        evaluate_all(asked, batches, alone, Notebook(opened.evaluation), timed, json_)
 
     said(action)
 

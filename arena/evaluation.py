@@ -122,6 +122,19 @@ class Notebook:
             ) from error
         self._known[key] = answer
 
+    def answering(self, contestant: str, identity: Mapping[str, str], batch: BatchAnswer) -> BatchAnswer:
+        """As `batch` answers, which is asked only what is not kept yet; kept after every few."""
+
+        def answers(texts: Sequence[str]) -> list[str]:
+            todo = [text for text in dict.fromkeys(texts) if self.get(contestant, identity, text) is None]
+            for start in range(0, len(todo), BATCH):
+                part = todo[start : start + BATCH]
+                for text, answer in zip(part, batch(part), strict=True):
+                    self.put(contestant, identity, text, answer)
+            return [self.get(contestant, identity, text) or "" for text in texts]
+
+        return answers
+
 
 def _key(contestant: str, identity: Mapping[str, str], question: str) -> str:
     whole = json.dumps([contestant, sorted(identity.items()), question])

@@ -84,6 +84,11 @@ class Workspace:
         return self.path / "questions.jsonl"
 
     @property
+    def evaluation(self) -> Path:
+        """Where answers to these questions are kept (`arena.evaluation.Notebook`)."""
+        return self.path / "runs" / "evaluation.jsonl"
+
+    @property
     def examples(self) -> tuple[str, ...]:
         return tuple(str(text) for text in self.settings.get("examples", ()))
 

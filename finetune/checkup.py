@@ -1,7 +1,7 @@
 """`python -m finetune check`: base, fine-tuned and hybrid side by side, what was forgotten, and the classic failures.
 
-Loads the base once and switches its adapters. Does not train and writes nothing. The parts are knowledge.py,
-forgetting.py and guards.py.
+Loads the base once and switches its adapters; a hybrid without an adapter of its own is asked as the app answers with
+it. Does not train and writes nothing. The parts are knowledge.py, forgetting.py and guards.py.
 """
 
 import json
@@ -24,6 +24,7 @@ from finetune.figures import TRAINED, checkup_text, weights_of
 from finetune.forgetting import Forgetting, forgetting, side_by_side
 
 Report = Callable[[str], None]
+Answers = Callable[[Sequence[str]], Sequence[str]]
 FINE_TUNED, HYBRID, BASE = "fine-tuned", "hybrid", "base"
 GENERAL_QUESTIONS = (
     "What is the capital of France?",
@@ -37,8 +38,9 @@ GUARDED = 20
 
 @dataclass(frozen=True)
 class Checkup:
-    """What was found, by contestant where there are several. `weights`: digests of the adapters', taken before they
-    were loaded; `limit`: the facts of each class that were asked about, None for all."""
+    """What was found, by contestant where there are several; of a hybrid without an adapter only what it knows: it
+    forgot what its memory did, the fine-tuned model. `weights`: digests of the adapters', taken before they were
+    loaded; `limit`: the facts of each class that were asked about, None for all."""
 
     knowledge: Mapping[str, knowledge.Knowledge]
     forgotten: Mapping[str, Forgetting]
@@ -50,29 +52,34 @@ class Checkup:
     def __str__(self) -> str:
         base = self.knowledge[BASE]
         lines = [knowledge.table(self.knowledge)]
-        for name, findings in self.guards.items():
+        for name, found in self.knowledge.items():
+            if name == BASE:
+                continue
             # The base's figures tell leakage; the hybrid may find untaught facts in what it reads.
-            told = knowledge.verdict(self.knowledge[name], base if name == FINE_TUNED else None)
-            lines += ["", f"{name}:", *told, "", str(self.forgotten[name]), "", *map(str, findings), ""]
-            for question, untouched, adapted in self.general[name]:
+            lines += ["", f"{name}:", *knowledge.verdict(found, base if name == FINE_TUNED else None)]
+            if name in self.forgotten:
+                lines += ["", str(self.forgotten[name]), "", *map(str, self.guards[name]), ""]
+            for question, untouched, adapted in self.general.get(name, ()):
                 lines += [question, f"  base: {untouched}", f"  {name}: {adapted}"]
         return "\n".join(lines)
 
     def told(self, name: str) -> list[str]:
-        """What was found of an adapter, in sentences for a page."""
+        """What was found of a contestant, in sentences for a page."""
         base = self.knowledge[BASE] if name == FINE_TUNED else None
+        sample = [f"Asked about {self.limit} facts of each class only."] if self.limit else []
+        verdict = knowledge.verdict(self.knowledge[name], base)
+        if name not in self.guards:
+            return [*sample, *verdict]
         findings = self.guards[name]
         # Details name files of the machine: they are for whoever runs the command.
         failed = [f"Failed: {each.name} (adapters/checkup.md tells more)." for each in findings if not each.passed]
         passed = f"{len(findings) - len(failed)} of {len(findings)} checks for the usual faults of a training passed."
-        sample = [f"Asked about {self.limit} facts of each class only."] if self.limit else []
-        verdict = knowledge.verdict(self.knowledge[name], base)
         return [*sample, *verdict, self.forgotten[name].verdict, passed, *failed]
 
     def as_json(self) -> str:
         """For a page, which reads it beside the adapters."""
         counts = {name: found.asked for name, found in self.knowledge.items()}
-        return checkup_text(self.weights, counts, {name: self.told(name) for name in self.guards})
+        return checkup_text(self.weights, counts, {name: self.told(name) for name in counts if name != BASE})
 
     def as_markdown(self) -> str:
         """For a file beside the adapters."""
@@ -87,6 +94,7 @@ def checkup(
     retrieve: Callable[[], Callable[[str], Sequence[str]]],
     report: Report,
     limit: int | None = None,
+    composed: Callable[[], Answers | None] = lambda: None,
 ) -> Checkup:
     """Examine the adapters of a workspace on the base model in `folder`.
 
@@ -94,6 +102,8 @@ def checkup(
         serve: the prompt's token ids as they are served.
         retrieve: makes the retriever; asked only when there is a hybrid.
         limit: at most so many facts of each class.
+        composed: makes the hybrid that has no adapter, None where the app has none; asked only when there is none with
+            an adapter.
 
     Raises:
         AdapterMismatch: the workspace has no adapter, or one that cannot be loaded.
@@ -135,6 +145,8 @@ def checkup(
             guards.same_prompt(samples, tokenizer, serve),
             guards.same_base(path, identity),
         ]
+    if HYBRID not in adapters and (hybrid := composed()) is not None:
+        known[HYBRID] = knowledge.examine(hybrid, facts, turned, lambda text: report(f"{HYBRID}: {text}"), limit)
     return Checkup(known, forgotten, findings, general, weights, limit)
 
 

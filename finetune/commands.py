@@ -80,7 +80,10 @@ def check(
     base_model: str = typer.Option("", help="The base the adapters were trained on, if not the usual one."),
     limit: int = typer.Option(0, min=0, help="At most so many facts of each class; 0 for all."),
 ) -> None:
-    """What base, fine-tuned and hybrid know, what was forgotten, and whether anything went wrong in training."""
+    """What base, fine-tuned and hybrid know, what was forgotten, and whether anything went wrong in training.
+
+    A hybrid without an adapter of its own, which looks things up for most questions, takes most of the time: more than
+    a second a question on two cores."""
     from finetune.checkup import checkup
     from finetune.figures import CHECKUP
 
@@ -93,6 +96,7 @@ def check(
         lambda: wiring.retriever(workspace, say),
         say,
         limit or None,
+        lambda: wiring.composed_hybrid(workspace),
     )
     say(str(found))
     adapters = workspace / "adapters"

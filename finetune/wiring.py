@@ -117,6 +117,21 @@ def retriever(workspace: Path, report: Report) -> Callable[[str], Sequence[str]]
     return lambda question: sentences_of(as_documents(index, search(index, question)))
 
 
+def composed_hybrid(workspace: Path) -> Callable[[Sequence[str]], Sequence[str]] | None:
+    """The hybrid that the app composes of the fine-tuned model and RAG: answers to many questions at once, kept with
+    those that `evaluate` got and not asked for again; None where the app has none."""
+    from arena.evaluation import Notebook
+    from arena.workspace import open_workspace
+    from wiring import Parts
+
+    opened = open_workspace(workspace)
+    parts = Parts(opened)
+    if "hybrid" not in parts.all():
+        return None
+    identity, answers = parts.start().batch("hybrid")
+    return Notebook(opened.evaluation).answering("hybrid", identity, answers)
+
+
 def alike(records: Sequence[Record], report: Report) -> Alike:
     """For each question of these records the sentences of all of them that are nearest to it, by the embedder alone."""
     from rag.embedder import open_embedder

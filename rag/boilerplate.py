@@ -27,7 +27,8 @@ FEW = 3
 SHORT = 600
 """Characters of the longest notice."""
 MOST_PARTS = 1000
-"""Parts so named, and forms, that are looked into: in a page of very many, each inside the last, it would take for ever."""
+"""Parts so named, or forms, that are looked into: in a page of very many, each inside the last, it would take for
+ever."""
 PARTS = ["div", "section", "ul", "ol"]
 """Elements that a page is made of; others are made of text, whatever they are named."""
 CONTENT = ["main", "article", "h1"]

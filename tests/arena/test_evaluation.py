@@ -85,6 +85,16 @@ def test_a_second_run_asks_only_what_is_missing_and_what_changed(tmp_path: Path)
     assert (len(first.asked), len(second.asked), len(other.asked)) == (2, 2, 4)
 
 
+def test_what_a_notebook_holds_is_answered_from_it(tmp_path: Path) -> None:
+    notebook, batch = Notebook(tmp_path / "answers.jsonl"), Answering(How_heavy="3 kg.")
+    notebook.put("hybrid", {"index": "a"}, "Mass?", "4 kg.")
+    answers = notebook.answering("hybrid", {"index": "a"}, batch)
+    assert answers(["Mass?", "How heavy?", "How heavy?"]) == ["4 kg.", "3 kg.", "3 kg."]
+    again = Notebook(tmp_path / "answers.jsonl").answering("hybrid", {"index": "a"}, batch)
+    assert again(["How heavy?"]) == ["3 kg."] and batch.asked == ["How heavy?"]
+    assert notebook.answering("hybrid", {"index": "b"}, batch)(["How heavy?"]) == ["3 kg."] and len(batch.asked) == 2
+
+
 def test_a_line_torn_by_a_kill_costs_that_answer_only(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     Notebook(path).put("rag", {}, "kept?", "yes\u2028still")

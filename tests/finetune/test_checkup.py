@@ -1,6 +1,7 @@
 """The whole check on a tiny model: who is examined, what is told."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,29 @@ def test_all_contestants_are_examined_and_the_retriever_is_asked_for_the_hybrid(
     partial = replace(found, guards={**found.guards, "fine-tuned": [broken]}, limit=5)
     assert partial.told("fine-tuned")[0] == "Asked about 5 facts of each class only."
     assert partial.told("fine-tuned")[-1] == "Failed: an adapter is of this base (adapters/checkup.md tells more)."
+
+
+def test_a_hybrid_without_an_adapter_is_asked_as_the_app_answers(
+    workspace: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from finetune import forgetting
+
+    general = forgetting.load_general()
+    monkeypatch.setattr(forgetting, "load_general", lambda *_: general[:2])
+    shutil.rmtree(workspace / "adapters" / "hybrid")
+
+    def checked(composed: Any) -> Any:
+        return checkup(
+            workspace, tiny_model, IDENTITY, lambda messages: [], lambda: None, lambda text: None, None, composed
+        )
+
+    found = checked(lambda: lambda texts: ["3 kg." for _ in texts])
+    assert found.knowledge["hybrid"].asked["held-out wording"] == (1, 2)
+    assert set(found.forgotten) == set(found.guards) == {"fine-tuned"}
+    assert "hybrid:" in str(found) and found.told("hybrid")
+    (workspace / "adapters" / "checkup.json").write_text(found.as_json())
+    assert [each.what for each in Desk(workspace).learnt()] == ["base", "fine-tuned", "hybrid"]
+    assert set(checked(lambda: None).knowledge) == {"base", "fine-tuned"}
 
 
 def test_a_workspace_without_an_adapter_names_the_command(tmp_path: Path, tiny_model: Path) -> None:
