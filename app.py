@@ -15,6 +15,7 @@ import typer
 
 import commands.backups
 import commands.follow_ups
+import commands.hybrid
 import commands.people
 import commands.queue
 import commands.results
@@ -35,6 +36,7 @@ cli = typer.Typer(add_completion=False, invoke_without_command=True, pretty_exce
 for group in (
     commands.backups,
     commands.follow_ups,
+    commands.hybrid,
     commands.people,
     commands.queue,
     commands.results,

@@ -19,7 +19,7 @@ from arena.knowledge import KnowledgeDesk
 from arena.loading import LazyContestant, Loading, State
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from arena.runner import Runner
-from arena.verified import Verified, VerifiedSettings
+from arena.verified import FILE, Verified, VerifiedSettings, fitted
 from arena.worker import Worker
 from arena.workspace import Workspace, settings_from
 
@@ -147,16 +147,16 @@ class Parts:
             raise ArenaError(f"No contestant '{name}': there are {', '.join(self.all())}.")
         contestant = self.contestant(name)
         if isinstance(contestant, Verified):
-            memory, documents = self._told(contestant.memory), self._told(contestant.documents)
+            memory, documents = self.told(contestant.memory), self.told(contestant.documents)
 
             def verified(texts: Sequence[str]) -> Sequence[str]:
                 return contestant.answers(texts, memory, lambda rest: [text for text, _ in documents(rest)])
 
             return contestant.identity, verified
-        told = self._told(contestant)
+        told = self.told(contestant)
         return contestant.identity, lambda texts: [text for text, _ in told(texts)]
 
-    def _told(self, contestant: Any) -> Callable[[Sequence[str]], list[tuple[str, float]]]:
+    def told(self, contestant: Any) -> Callable[[Sequence[str]], list[tuple[str, float]]]:
         """A function that answers many questions at once, each answer with its surprise."""
         from models.chat import as_messages
 
@@ -281,7 +281,33 @@ class Parts:
         documents = RagContestant(
             index, model, identity, LOCAL, judge=judge, newest=self.index.value, rewriter=self._rewrites(report)
         )
-        return Verified("hybrid", memory, documents, self.hybrid_settings)
+        return Verified("hybrid", memory, documents, self._believing())
+
+    def hybrid_made_for(self) -> dict[str, str]:
+        """What tells whether the fit of when memory is believed is of what is there now. The index must be ready."""
+        from models.weights import adapter_hash
+
+        adapters, settings = self._adapters(), self.rag_settings
+        judge = settings.reranker
+        if settings.judge != "cross-encoder":
+            judge = adapter_hash(adapters["reader" if self._own_judge is None else JUDGE])
+        return {
+            "memory": adapter_hash(adapters["fine-tuned"]),
+            "judge": judge,
+            "search": self.index.value().embedder.query_identity,
+        }
+
+    def _believing(self) -> VerifiedSettings:
+        """With the weights that were fitted to this workspace, but for those that workspace.toml names."""
+        path, named = self.workspace.path / FILE, self.workspace.table("hybrid")
+        weights = fitted(path, self.hybrid_made_for()) or {}
+        if not weights and path.is_file():
+            typer.echo(
+                f"What the hybrid believes, in {path}, was fitted to other adapters, and is left out. Run: "
+                f"python app.py fit-hybrid --workspace {self.workspace.path}",
+                err=True,
+            )
+        return replace(self.hybrid_settings, **{name: weights[name] for name in weights if name not in named})
 
     def _trained_hybrid(self, report: Report) -> Contestant:
         """Reads what retrieval finds, without a judge: whether to answer it was taught itself."""

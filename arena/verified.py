@@ -7,9 +7,11 @@ asked of the documents, with a judge that is never laxer than RAG's own. A compo
 models nor indexes.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 from arena.contestant import Contestant, StopSignal
@@ -24,6 +26,12 @@ NO_CERTAINTY = 1e-6
 LEAST_CHANCE = 1e-4
 """A judge's probability counts as no nearer to 0 or 1 than this."""
 
+FILE = "hybrid.json"
+"""In a workspace: when its hybrid believes its memory, as `fit-hybrid` found."""
+
+WEIGHTS = ("sureness", "support", "answered", "constant")
+"""What is fitted, by the names in `VerifiedSettings` and in the file."""
+
 
 @dataclass(frozen=True)
 class Support:
@@ -34,13 +42,23 @@ class Support:
     answers: float = 0.0
 
 
+def signs(surprise: float | None, support: Support) -> tuple[float, float, float]:
+    """What tells whether a remembered answer is right: minus the logarithm of `surprise`, the mean nats a token; 1 if
+    every sentence of it has a source; the log-odds that the source answers the question, 0 without one. A model that
+    does not tell its surprise counts as quite unsure, so that only what is supported can be believed."""
+    sure = -math.log((1.0 if surprise is None else max(0.0, surprise)) + NO_CERTAINTY)
+    if not support.passages:
+        return sure, 0.0, 0.0
+    odds = min(1 - LEAST_CHANCE, max(LEAST_CHANCE, support.answers))
+    return sure, 1.0, math.log(odds / (1 - odds))
+
+
 @dataclass(frozen=True)
 class VerifiedSettings:
     """When memory is believed: `sureness`, `support`, `answered` and `constant` are a logistic regression's weights of
-    minus the logarithm of the mean surprise at a token of the answer (nats), of whether every sentence of it has a
-    source, of the log-odds that the source answers the question (0 without one), and of 1. Fitted on the demo's answers
-    to training wordings that its judge was not taught (346, known) and to other than the held-out wordings of facts in
-    documents only (134 answered, unknown): AUC 0.97 there, 0.92 without the judge. With another judge than a
+    the three `signs` and of 1. A workspace's own are in its `FILE`. These are for one without: fitted on the demo's
+    answers to training wordings that its judge was not taught (346, known) and to other than the held-out wordings of
+    facts in documents only (134 answered, unknown): AUC 0.97 there, 0.92 without the judge. With another judge than a
     workspace's own, whose probabilities are lower, they were not tried. `believed`: the probability that memory needs.
     `judged_below`: what RAG's judge needs when memory is not believed.
 
@@ -61,18 +79,35 @@ class VerifiedSettings:
                 raise WorkspaceError(f"hybrid.{name} is {getattr(self, name)}: it is a probability, from 0 to 1.")
 
     def probability(self, surprise: float | None, support: Support) -> float:
-        """That a remembered answer is right. `surprise`: mean nats a token; None when the model does not tell, which
-        counts as quite unsure, so that only what is supported can be believed."""
-        sure = -math.log((1.0 if surprise is None else max(0.0, surprise)) + NO_CERTAINTY)
-        logit = self.constant + self.sureness * sure
-        if support.passages:
-            odds = min(1 - LEAST_CHANCE, max(LEAST_CHANCE, support.answers))
-            logit += self.support + self.answered * math.log(odds / (1 - odds))
+        """That a remembered answer is right."""
+        sure, supported, answered = signs(surprise, support)
+        logit = self.constant + self.sureness * sure + self.support * supported + self.answered * answered
         return 1 / (1 + math.exp(-logit))
 
     def as_identity(self) -> dict[str, str]:
         """Every value as text, for the answer's identity."""
         return {f"hybrid.{name}": str(value) for name, value in asdict(self).items()}
+
+
+def fitted(path: Path, made_for: Mapping[str, str]) -> dict[str, float] | None:
+    """The weights in `path`; None where there are none, or they were fitted to other adapters than `made_for`.
+
+    Raises:
+        WorkspaceError: a file that does not hold them.
+    """
+    if not path.is_file():
+        return None
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+        weights = {name: float(row["weights"][name]) for name in WEIGHTS}
+        if not all(map(math.isfinite, weights.values())):
+            raise ValueError("a weight is not a number")
+        return weights if row["made_for"] == dict(made_for) else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WorkspaceError(
+            f"What the hybrid believes, in {path}, cannot be read ({error!r}): run `python app.py fit-hybrid` again, "
+            "or delete the file."
+        ) from error
 
 
 class Documents(Contestant, Protocol):
