@@ -19,7 +19,7 @@ from arena.knowledge import KnowledgeDesk
 from arena.loading import LazyContestant, Loading, State
 from arena.prompts import DOCUMENTS_DO_NOT_SAY
 from arena.runner import Runner
-from arena.verified import FILE, Verified, VerifiedSettings, fitted
+from arena.verified import FILE, Verified, VerifiedSettings, fitted, made_for
 from arena.worker import Worker
 from arena.workspace import Workspace, settings_from
 
@@ -51,9 +51,11 @@ def others_on_this_machine() -> float:
 
 @dataclass
 class Parts:
-    """Everything that is loaded in the background, and the contestants made from it."""
+    """Everything that is loaded in the background, and the contestants made from it. `fitted`: whether the hybrid
+    believes its memory as `fit-hybrid` found, which itself must do without."""
 
     workspace: Workspace
+    fitted: bool = True
 
     def __post_init__(self) -> None:
         # Read here, not in the loading thread: a wrong value is said at once. Imports nothing heavy.
@@ -281,29 +283,17 @@ class Parts:
         documents = RagContestant(
             index, model, identity, LOCAL, judge=judge, newest=self.index.value, rewriter=self._rewrites(report)
         )
-        return Verified("hybrid", memory, documents, self._believing())
+        return Verified("hybrid", memory, documents, self._believing(memory, documents))
 
-    def hybrid_made_for(self) -> dict[str, str]:
-        """What tells whether the fit of when memory is believed is of what is there now. The index must be ready."""
-        from models.weights import adapter_hash
-
-        adapters, settings = self._adapters(), self.rag_settings
-        judge = settings.reranker
-        if settings.judge != "cross-encoder":
-            judge = adapter_hash(adapters["reader" if self._own_judge is None else JUDGE])
-        return {
-            "memory": adapter_hash(adapters["fine-tuned"]),
-            "judge": judge,
-            "search": self.index.value().embedder.query_identity,
-        }
-
-    def _believing(self) -> VerifiedSettings:
+    def _believing(self, memory: Contestant, documents: Contestant) -> VerifiedSettings:
         """With the weights that were fitted to this workspace, but for those that workspace.toml names."""
         path, named = self.workspace.path / FILE, self.workspace.table("hybrid")
-        weights = fitted(path, self.hybrid_made_for()) or {}
+        if not self.fitted:
+            return self.hybrid_settings
+        weights = fitted(path, made_for(memory.identity, documents.identity)) or {}
         if not weights and path.is_file():
             typer.echo(
-                f"What the hybrid believes, in {path}, was fitted to other adapters, and is left out. Run: "
+                f"What the hybrid believes, in {path}, was fitted to another model or search, and is left out. Run: "
                 f"python app.py fit-hybrid --workspace {self.workspace.path}",
                 err=True,
             )
@@ -335,14 +325,14 @@ class Parts:
         adapters = self._adapters()
         follow(self.index, report)
         folder = self.workspace.path if self._own_judge is None else adapters[JUDGE]
-        fitted = workspace_calibration(folder, adapters[name], self.index.value().embedder.query_identity)
-        if fitted is None and name == JUDGE:
+        calibration = workspace_calibration(folder, adapters[name], self.index.value().embedder.query_identity)
+        if calibration is None and name == JUDGE:
             typer.echo(
                 f"The judge in {adapters[JUDGE]} is not calibrated to what is searched here, and weighed as the reader "
                 f"is, which may not fit. Run: python -m finetune calibrate {self.workspace.path}",
                 err=True,
             )
-        return LocalJudge(self.engine.value(), name, fitted or load_calibration(adapters["reader"]))
+        return LocalJudge(self.engine.value(), name, calibration or load_calibration(adapters["reader"]))
 
 
 def follow(loading: Loading[Any], report: Report) -> None:

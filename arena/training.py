@@ -55,7 +55,7 @@ class TrainingDesk(Protocol):
 
     def learnt(self) -> tuple[Learnt, ...]:
         """Of each adapter that is there and was examined, whether it was trained here or came with the workspace; of
-        the base model, too, where they were compared with it."""
+        the base model, too, where they were compared with it, and of a hybrid without an adapter."""
         ...
 
     def start(self, kind: Kind) -> None:

@@ -42,7 +42,10 @@ class Support:
     answers: float = 0.0
 
 
-def signs(surprise: float | None, support: Support) -> tuple[float, float, float]:
+Signs = tuple[float, float, float]
+
+
+def signs(surprise: float | None, support: Support) -> Signs:
     """What tells whether a remembered answer is right: minus the logarithm of `surprise`, the mean nats a token; 1 if
     every sentence of it has a source; the log-odds that the source answers the question, 0 without one. A model that
     does not tell its surprise counts as quite unsure, so that only what is supported can be believed."""
@@ -80,7 +83,11 @@ class VerifiedSettings:
 
     def probability(self, surprise: float | None, support: Support) -> float:
         """That a remembered answer is right."""
-        sure, supported, answered = signs(surprise, support)
+        return self.chance(signs(surprise, support))
+
+    def chance(self, told: Signs) -> float:
+        """The same of its signs."""
+        sure, supported, answered = told
         logit = self.constant + self.sureness * sure + self.support * supported + self.answered * answered
         return 1 / (1 + math.exp(-logit))
 
@@ -89,8 +96,16 @@ class VerifiedSettings:
         return {f"hybrid.{name}": str(value) for name, value in asdict(self).items()}
 
 
-def fitted(path: Path, made_for: Mapping[str, str]) -> dict[str, float] | None:
-    """The weights in `path`; None where there are none, or they were fitted to other adapters than `made_for`.
+def made_for(memory: Mapping[str, str], documents: Mapping[str, str]) -> dict[str, str]:
+    """Of the two contestants' identities what the signs depend on: not the documents, nor how answers are written."""
+    own = {f"memory.{name}": value for name, value in memory.items() if name in ("adapter_hash", "base_fingerprint")}
+    judge = {name: value for name, value in documents.items() if name.startswith("judge.")}
+    search = {name: documents[name] for name in ("embedder", "query_adapter", "search") if name in documents}
+    return own | judge | search
+
+
+def fitted(path: Path, made_of: Mapping[str, str]) -> dict[str, float] | None:
+    """The weights in `path`; None where there are none, or they were fitted to something else than `made_of`.
 
     Raises:
         WorkspaceError: a file that does not hold them.
@@ -102,7 +117,7 @@ def fitted(path: Path, made_for: Mapping[str, str]) -> dict[str, float] | None:
         weights = {name: float(row["weights"][name]) for name in WEIGHTS}
         if not all(map(math.isfinite, weights.values())):
             raise ValueError("a weight is not a number")
-        return weights if row["made_for"] == dict(made_for) else None
+        return weights if row["made_for"] == dict(made_of) else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WorkspaceError(
             f"What the hybrid believes, in {path}, cannot be read ({error!r}): run `python app.py fit-hybrid` again, "

@@ -1,7 +1,7 @@
 """`python -m finetune check`: base, fine-tuned and hybrid side by side, what was forgotten, and the classic failures.
 
 Loads the base once and switches its adapters; a hybrid without an adapter of its own is asked as the app answers with
-it. Does not train and writes nothing. The parts are knowledge.py, forgetting.py and guards.py.
+it. Does not train and writes nothing itself. The parts are knowledge.py, forgetting.py and guards.py.
 """
 
 import json
@@ -14,7 +14,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from arena.errors import AdapterMismatch
+from arena.errors import AdapterMismatch, ArenaError
 from arena.facts import load_facts
 from arena.prompts import Message, closed_book_messages, reader_messages
 from finetune import guards, knowledge
@@ -32,6 +32,7 @@ GENERAL_QUESTIONS = (
     "How do I boil an egg?",
 )
 """A few that the base model has something to say to."""
+AS_THEN = "Asked as the app answered then: with the documents, the search and the judge of that day."
 GUARDED = 20
 """Answers that are looked at for an end of turn."""
 
@@ -69,7 +70,7 @@ class Checkup:
         sample = [f"Asked about {self.limit} facts of each class only."] if self.limit else []
         verdict = knowledge.verdict(self.knowledge[name], base)
         if name not in self.guards:
-            return [*sample, *verdict]
+            return [*sample, *verdict, AS_THEN]
         findings = self.guards[name]
         # Details name files of the machine: they are for whoever runs the command.
         failed = [f"Failed: {each.name} (adapters/checkup.md tells more)." for each in findings if not each.passed]
@@ -145,8 +146,14 @@ def checkup(
             guards.same_prompt(samples, tokenizer, serve),
             guards.same_base(path, identity),
         ]
-    if HYBRID not in adapters and (hybrid := composed()) is not None:
-        known[HYBRID] = knowledge.examine(hybrid, facts, turned, lambda text: report(f"{HYBRID}: {text}"), limit)
+    if HYBRID not in adapters:
+        try:
+            if (hybrid := composed()) is not None:
+                known[HYBRID] = knowledge.examine(
+                    hybrid, facts, turned, lambda text: report(f"{HYBRID}: {text}"), limit
+                )
+        except ArenaError as error:  # what was found of the others is told all the same
+            report(f"{HYBRID}: not asked. {error}")
     return Checkup(known, forgotten, findings, general, weights, limit)
 
 

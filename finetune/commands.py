@@ -83,7 +83,7 @@ def check(
     """What base, fine-tuned and hybrid know, what was forgotten, and whether anything went wrong in training.
 
     A hybrid without an adapter of its own, which looks things up for most questions, takes most of the time: more than
-    a second a question on two cores."""
+    a second a question on two cores. With another base than the workspace's it is left out."""
     from finetune.checkup import checkup
     from finetune.figures import CHECKUP
 
@@ -96,7 +96,7 @@ def check(
         lambda: wiring.retriever(workspace, say),
         say,
         limit or None,
-        lambda: wiring.composed_hybrid(workspace),
+        lambda: None if base_model else wiring.composed_hybrid(workspace),
     )
     say(str(found))
     adapters = workspace / "adapters"

@@ -1,6 +1,7 @@
-"""The one module of this room that asks others: models/ for a model, rag/ for what is found, storage/ for votes.
+"""The one module of this room that asks others: models/ for a model, rag/ for what is found, storage/ for votes, and
+wiring.py at the top for the hybrid as the app composes it.
 
-For the commands only, as wiring.py at the top is for app.py; the import contract names it.
+For the commands only, as wiring.py at the top is for app.py; the import contract and tests/test_rooms.py name it.
 """
 
 import os

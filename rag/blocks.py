@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["heading", "lead", "paragraph", "item", "row", "picture"]
+Kind = Literal["heading", "lead", "paragraph", "item", "row", "picture", "captioned"]
 
 
 @dataclass(frozen=True)
 class Block:
     """`heading` has a level (1 is the top). `lead` introduces what follows up to the next lead or heading, as
     the question of an FAQ does. `row` is a table row as "Header: value; Header: value". `picture` is a page of which
-    only a picture was found: it has no text. `page` counts from 1."""
+    only a picture was found, `captioned` one with little text beside it: they have no text themselves. `page` counts
+    from 1."""
 
     text: str
     kind: Kind = "paragraph"

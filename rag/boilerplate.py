@@ -10,8 +10,8 @@ import re
 
 from bs4 import BeautifulSoup, Tag
 
-ELEMENTS = ["nav", "header", "footer", "aside", "script", "style", "noscript", "template", "form", "svg", "iframe"]
-FIELDS = ["input", "button", "select", "textarea", "option"]
+ELEMENTS = ["nav", "header", "footer", "aside", "script", "style", "noscript", "template", "svg", "iframe"]
+FIELDS = ["input", "select", "option", "textarea"]
 ROLES = ["navigation", "banner", "contentinfo", "search"]
 MENU_ROLES = ["menu", "menubar", "toolbar"]
 FRAMING = re.compile(
@@ -38,26 +38,27 @@ TEXT = ["h1", *HEADINGS, "p", "li", "td", "th", "dt", "dd", "pre", "blockquote"]
 
 def drop_boilerplate(soup: BeautifulSoup) -> None:
     """Take out of `soup` what frames it."""
-    most = _length(soup.body or soup) / 2
-    for form in soup("form")[:MOST_PARTS]:
-        if form.find(CONTENT) or _length(form) > most:
-            _unwrap(form)
     for tag in soup(ELEMENTS):
         # The header of an article holds its heading; only the page's own is boilerplate.
         if tag.name != "header" or not tag.find_parent(["article", "main"]):
             tag.decompose()
+    for field in soup(FIELDS):
+        if not field.decomposed and field.find_parent("form"):
+            field.decompose()
+    most = _length(soup.body or soup) / 2
+    for number, form in enumerate(soup("form")):
+        # Around the whole page, as ASP.NET's are, it is the page.
+        if form.decomposed:
+            continue
+        if number < MOST_PARTS and (form.find(CONTENT) or _length(form) > most):
+            form.unwrap()
+        else:
+            form.decompose()
     named = soup.find_all(_named)
     most = _length(soup.body or soup) / 2
     for tag in named[:MOST_PARTS]:
         if not tag.decomposed and _frames(tag, most):
             tag.decompose()
-
-
-def _unwrap(form: Tag) -> None:
-    """Keep what a form holds that is around the whole page, as ASP.NET's are, but for its fields."""
-    for field in form(FIELDS):
-        field.decompose()
-    form.unwrap()
 
 
 def _named(tag: Tag) -> bool:

@@ -158,19 +158,28 @@ def parse_document(name: str, data: bytes) -> Document:
     check_content(ending, data)
     title, parsed = PARSERS[ending](data)
     blocks = tuple(block for block in map(visible_block, parsed) if block.text)
-    pictures = [block.page for block in parsed if block.kind == "picture" and block.page]
+    pictures, captioned = (
+        [block.page for block in parsed if block.kind == kind and block.page] for kind in ("picture", "captioned")
+    )
     if not any(block.kind != "heading" for block in blocks):
         raise Unreadable("no text in it: add some (pictures are not read), or delete it")
     title = visible(title) or path.stem.replace("-", " ").replace("_", " ")
-    return Document(name, title, blocks, _not_read(pictures))
+    return Document(name, title, blocks, _not_read(pictures, captioned))
 
 
-def _not_read(pages: Sequence[int]) -> str:
-    if not pages:
-        return ""
-    listed = ", ".join([*map(str, pages[:NAMED]), *(["…"] if len(pages) > NAMED else [])])
-    what = f"page {listed} is a picture" if len(pages) == 1 else f"{len(pages)} pages are pictures ({listed})"
-    return f"{what} and not read: run text recognition (OCR) over the file and add it again"
+def _not_read(pictures: Sequence[int], captioned: Sequence[int]) -> str:
+    notes = []
+    if pictures:
+        notes.append(f"{_pages(pictures)} and not read: run text recognition (OCR) over the file and add it again")
+    if captioned:
+        told = f"{_pages(captioned)} but for a few words, which were read"
+        notes.append(f"{told}: where it shows more text, run text recognition (OCR) and add it again")
+    return "; ".join(notes)
+
+
+def _pages(numbers: Sequence[int]) -> str:
+    listed = ", ".join([*map(str, numbers[:NAMED]), *(["…"] if len(numbers) > NAMED else [])])
+    return f"page {listed} is a picture" if len(numbers) == 1 else f"{len(numbers)} pages are pictures ({listed})"
 
 
 def attempt(name: str, work: Callable[[], Found]) -> Found | Skipped:

@@ -1,5 +1,5 @@
 """PDF: text with page numbers, headings by their size, tables by their columns. A scanned page without other text than
-what runs along most pages, or with no more than a stamp of its own, is named as not read; the stamp is.
+what runs along most pages is named, not read; so is one with no more than a stamp or a caption, which is read.
 
 Text that a reader does not see is dropped, as far as `rag/hidden_in_pdf.py` notices it.
 """
@@ -21,8 +21,8 @@ HEADING_RATIO = 1.15
 """A line set this much larger than the body is a heading."""
 EDGE = 2
 """How many lines at the top and bottom of a page may be a running header or footer."""
-STAMP = 15
-"""Words on a scanned page that are no more than a stamp, a page number or a caption."""
+STAMP = 80
+"""Characters beside a picture as large as a page that are no more than a stamp or a caption."""
 LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"})
 SAME_LINE = 2.0
 SAME_COLUMN = 3.0
@@ -52,7 +52,7 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted: save it without a password")
         pages = _without_running_lines([_lines(page) for page in reader.pages])
-        pictures = [_words(lines) <= STAMP and is_scan(page) for lines, page in zip(pages, reader.pages, strict=True)]
+        pictures = [_length(lines) <= STAMP and is_scan(page) for lines, page in zip(pages, reader.pages, strict=True)]
         title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
@@ -69,14 +69,16 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
     levels = {size: level for level, size in enumerate(_heading_sizes(sizes, body), 1)}
     blocks: list[Block] = []
     for number, lines in enumerate(pages, 1):
-        picture = [Block("", "picture", page=number)] if pictures[number - 1] else []
-        _join_over_pages(blocks, picture + _blocks(lines, levels, number))
+        _join_over_pages(blocks, _blocks(lines, levels, number))
+    for number, lines in enumerate(pages, 1):
+        if pictures[number - 1]:
+            blocks.append(Block("", "captioned" if lines else "picture", page=number))
     largest = next((block.text for block in blocks if block.kind == "heading" and block.level == 1), "")
     return largest or title, blocks
 
 
-def _words(lines: list[Line]) -> int:
-    return sum(len(line.text.split()) for line in lines)
+def _length(lines: list[Line]) -> int:
+    return sum(len(line.text) for line in lines)
 
 
 def _heading_sizes(sizes: Counter[float], body: float) -> list[float]:

@@ -226,9 +226,10 @@ def pages(*kinds: str) -> bytes:
 
 
 def test_a_scanned_page_with_a_stamp_is_named_and_the_stamp_is_read() -> None:
-    stamped = parse_document("a.pdf", pages("text", "stamped", "stamped", "text"))
-    assert stamped.note.startswith("2 pages are pictures (2, 3) and not read: run text recognition (OCR)")
-    assert "Received on 3 May, by AnnAnnAnn." in [block.text for block in stamped.blocks]
+    stamped = parse_document("a.pdf", pages("text", "stamped", "scan", "stamped", "text"))
+    assert stamped.note.startswith("page 3 is a picture and not read: run text recognition (OCR)")
+    assert "; 2 pages are pictures (2, 4) but for a few words, which were read" in stamped.note
+    assert "Received on 4 May, by AnnAnnAnnAnn." in [block.text for block in stamped.blocks]
 
 
 def test_scanned_pages_among_others_are_named() -> None:
