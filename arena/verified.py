@@ -99,7 +99,8 @@ class VerifiedSettings:
 def made_for(memory: Mapping[str, str], documents: Mapping[str, str]) -> dict[str, str]:
     """Of the two contestants' identities what the signs depend on: not the documents, nor how answers are written."""
     own = {f"memory.{name}": value for name, value in memory.items() if name in ("adapter_hash", "base_fingerprint")}
-    judge = {name: value for name, value in documents.items() if name.startswith("judge.")}
+    # What is computed with differs from machine to machine, and the fit hardly with it.
+    judge = {name: each for name, each in documents.items() if name.startswith("judge.") and name != "judge.dtype"}
     search = {name: documents[name] for name in ("embedder", "query_adapter", "search") if name in documents}
     return own | judge | search
 

@@ -157,5 +157,6 @@ def test_what_workspace_toml_says_wins_over_the_fit(tmp_path: Path, capsys: pyte
 
 def test_a_fit_is_of_models_and_search_and_not_of_documents() -> None:
     memory = {"adapter_hash": "a", "base_fingerprint": "b", "decoding_top_p": "1"}
-    documents = {"index": "i", "embedder": "e", "query_adapter": "q", "judge.adapter_hash": "j", "rag.passages": "4"}
+    documents = {"index": "i", "embedder": "e", "query_adapter": "q", "judge.adapter_hash": "j"}
+    documents |= {"rag.passages": "4", "judge.dtype": "float32"}
     assert set(made_for(memory, documents).values()) == {"a", "b", "e", "q", "j"}

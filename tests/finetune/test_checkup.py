@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from arena.errors import AdapterMismatch
+from arena.errors import AdapterMismatch, ArenaError
 from finetune.checkup import checkup
 from finetune.desk import Desk
 from finetune.disk import write_adapter
@@ -94,11 +94,10 @@ def test_a_hybrid_without_an_adapter_is_asked_as_the_app_answers(
     general = forgetting.load_general()
     monkeypatch.setattr(forgetting, "load_general", lambda *_: general[:2])
     shutil.rmtree(workspace / "adapters" / "hybrid")
+    said: list[str] = []
 
     def checked(composed: Any) -> Any:
-        return checkup(
-            workspace, tiny_model, IDENTITY, lambda messages: [], lambda: None, lambda text: None, None, composed
-        )
+        return checkup(workspace, tiny_model, IDENTITY, lambda messages: [], lambda: None, said.append, None, composed)
 
     found = checked(lambda: lambda texts: ["3 kg." for _ in texts])
     assert found.knowledge["hybrid"].asked["held-out wording"] == (1, 2)
@@ -107,6 +106,11 @@ def test_a_hybrid_without_an_adapter_is_asked_as_the_app_answers(
     (workspace / "adapters" / "checkup.json").write_text(found.as_json())
     assert [each.what for each in Desk(workspace).learnt()] == ["base", "fine-tuned", "hybrid"]
     assert set(checked(lambda: None).knowledge) == {"base", "fine-tuned"}
+
+    def refused() -> Any:
+        raise ArenaError("No index.")
+
+    assert set(checked(refused).knowledge) == {"base", "fine-tuned"} and said[-1] == "hybrid: not asked. No index."
 
 
 def test_a_workspace_without_an_adapter_names_the_command(tmp_path: Path, tiny_model: Path) -> None:
