@@ -33,7 +33,7 @@ from finetune.settings import TrainingSettings
 from finetune.train import train
 
 WARM, MEASURED = 16, 192
-FACTS, EPOCHS = 24, 2
+FACTS, EPOCHS = 8, 2
 """What the second part trains on: so many of the demo's facts, in all their training wordings, so often."""
 BAR, CHECKED = 0.9, 96
 """The share of held-out wordings that is to be known, and samples between two looks at it."""
@@ -160,9 +160,9 @@ def to_the_bar(base: Path, tokenizer: Any, facts: Sequence[Fact]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speed", action="store_true")
+    only_speed = parser.parse_args().speed
     base, tokenizer = wiring.base("", print)
     facts = load_facts(Path("demo/questions.jsonl"))
-    only_speed = parser.parse_args().speed
     speed(base, tokenizer, facts)
     if not only_speed:
         to_the_bar(base, tokenizer, facts)
