@@ -126,14 +126,25 @@ class Notebook:
         """As `batch` answers, which is asked only what is not kept yet; kept after every few."""
 
         def answers(texts: Sequence[str]) -> list[str]:
-            todo = [text for text in dict.fromkeys(texts) if self.get(contestant, identity, text) is None]
-            for start in range(0, len(todo), BATCH):
-                part = todo[start : start + BATCH]
-                for text, answer in zip(part, batch(part), strict=True):
-                    self.put(contestant, identity, text, answer)
+            for _ in self.filled(contestant, identity, list(dict.fromkeys(texts)), batch):
+                pass
             return [self.get(contestant, identity, text) or "" for text in texts]
 
         return answers
+
+    def filled(
+        self, contestant: str, identity: Mapping[str, str], texts: Sequence[str], batch: BatchAnswer
+    ) -> Iterator[int]:
+        """Answer what is not kept yet, a few at a time, yielding how many are done."""
+        todo = [text for text in texts if self.get(contestant, identity, text) is None]
+        done = len(texts) - len(todo)
+        yield done
+        for start in range(0, len(todo), BATCH):
+            part = todo[start : start + BATCH]
+            for text, answer in zip(part, batch(part), strict=True):
+                self.put(contestant, identity, text, answer)
+            done += len(part)
+            yield done
 
 
 def _key(contestant: str, identity: Mapping[str, str], question: str) -> str:
@@ -145,15 +156,7 @@ def measure_accuracy(
     asked: Sequence[Asked], contestant: str, identity: Mapping[str, str], batch: BatchAnswer, notebook: Notebook
 ) -> Iterator[int]:
     """Answer what the notebook does not hold yet, yielding how many are done."""
-    todo = [item for item in asked if notebook.get(contestant, identity, item.text) is None]
-    done = len(asked) - len(todo)
-    yield done
-    for start in range(0, len(todo), BATCH):
-        part = todo[start : start + BATCH]
-        for item, answer in zip(part, batch([item.text for item in part]), strict=True):
-            notebook.put(contestant, identity, item.text, answer)
-        done += len(part)
-        yield done
+    return notebook.filled(contestant, identity, [item.text for item in asked], batch)
 
 
 def tally(

@@ -70,7 +70,6 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
     blocks: list[Block] = []
     for number, lines in enumerate(pages, 1):
         _join_over_pages(blocks, _blocks(lines, levels, number))
-    for number, lines in enumerate(pages, 1):
         if pictures[number - 1]:
             blocks.append(Block("", "captioned" if lines else "picture", page=number))
     largest = next((block.text for block in blocks if block.kind == "heading" and block.level == 1), "")

@@ -27,7 +27,7 @@ from arena.facts import Fact, load_facts
 from finetune import wiring
 from finetune.branches import Sample
 from finetune.check import closed_book_accuracy
-from finetune.examples import closed_book_samples, steps
+from finetune.examples import BRANCHES, ROWS, closed_book_samples, steps
 from finetune.precision import decided
 from finetune.settings import TrainingSettings
 from finetune.train import train
@@ -119,7 +119,7 @@ def trl_defaults(
         return time.perf_counter() - began
 
 
-WAYS = {"ours": (ours, 16), TRL: (trl_defaults, SFTConfig.per_device_train_batch_size)}
+WAYS = {"ours": (ours, BRANCHES * ROWS), TRL: (trl_defaults, SFTConfig.per_device_train_batch_size)}
 """How to train, and samples to a step."""
 
 
