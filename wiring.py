@@ -292,11 +292,14 @@ class Parts:
             return self.hybrid_settings
         weights = fitted(path, made_for(memory.identity, documents.identity)) or {}
         if not weights and path.is_file():
+            # The line that workspace.toml draws was chosen for the weights that are left out.
+            usual = max(VerifiedSettings.believed, self.hybrid_settings.believed)
             typer.echo(
-                f"What the hybrid believes, in {path}, was fitted to another model or search, and is left out. Run: "
-                f"python app.py fit-hybrid --workspace {self.workspace.path}",
+                f"What the hybrid believes, in {path}, was fitted to another model or search, and is left out: until a "
+                f"new fit it believes from {usual} on. Run: python app.py fit-hybrid --workspace {self.workspace.path}",
                 err=True,
             )
+            return replace(self.hybrid_settings, believed=usual)
         return replace(self.hybrid_settings, **{name: weights[name] for name in weights if name not in named})
 
     def _trained_hybrid(self, report: Report) -> Contestant:

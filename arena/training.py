@@ -9,15 +9,17 @@ from typing import Literal, Protocol
 
 Kind = Literal["fine-tuned", "hybrid"]
 Status = Literal["never started", "running", "stopping", "stopped", "finished", "crashed"]
-Losses = tuple[tuple[int, float], ...]
+Points = tuple[tuple[int, float], ...]
+"""(step, value), oldest first."""
 
 
 @dataclass(frozen=True)
 class RunState:
     """The last run of a workspace. "stopped": it can go on from where it was. `of` is 0 until the run has told how
     many steps it takes; once `step` is `of`, a running one measures what was learnt. `started` is None for a run
-    that somebody else started, from a command line. Losses: (step, nats per learnt token), oldest first, without what
-    replay adds. `exit_code` is None while it runs, and when nothing was left to tell it."""
+    that somebody else started, from a command line. Losses: nats per learnt token, without what replay adds. Accuracy:
+    the share of answers, 0 to 1, that are given word for word. `exit_code` is None while it runs, and when nothing was
+    left to tell it."""
 
     what: Kind = "fine-tuned"
     status: Status = "never started"
@@ -25,8 +27,10 @@ class RunState:
     of: int = 0
     started: datetime | None = None
     seconds_left: float | None = None
-    training_losses: Losses = ()
-    held_out_losses: Losses = ()
+    training_losses: Points = ()
+    held_out_losses: Points = ()
+    training_accuracy: Points = ()
+    held_out_accuracy: Points = ()
     log_tail: str = ""
     exit_code: int | None = None
 

@@ -124,6 +124,9 @@ def packed(groups: Step) -> list[list[Group]]:
 def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor]:
     """A batch: input_ids, labels, weights, position_ids (rows, length) and a boolean mask (rows, 1, length, length).
 
+    `answers` (rows, length): the number of the sample whose answer a token belongs to, -1 elsewhere and where it is
+    replayed.
+
     For samples that are compared: `heard` (rows, length), the number of the sample to whose heard end a token belongs,
     -1 elsewhere; `ends` (samples), the number of the end they share; `taught` (samples).
 
@@ -136,6 +139,7 @@ def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor
     ids, labels = torch.full(shape, pad), torch.full(shape, IGNORED)
     weights, positions = torch.zeros(shape), torch.zeros(shape, dtype=torch.long)
     compared, replayed = torch.full(shape, -1), torch.zeros(shape, dtype=torch.bool)
+    answers, answered = torch.full(shape, -1), 0
     alone: list[tuple[tuple[int, ...], int]] = []
     seen = torch.zeros((len(rows), 1, length, length), dtype=torch.bool)
     causal = torch.ones((length, length), dtype=torch.bool).tril()
@@ -163,6 +167,8 @@ def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor
                 if branch.replayed:
                     replayed[row, answer:end] = True
                     alone.append(((*group.prefix, *branch.prompt, *branch.answer), len(branch.answer)))
+                else:
+                    answers[row, answer:end], answered = answered, answered + 1
                 if branch.heard:
                     compared[row, learnt:answer] = len(samples)
                     samples.append((ends.setdefault(branch.heard, len(ends)), branch.taught))
@@ -175,6 +181,7 @@ def collate(rows: Sequence[Sequence[Group]], pad: int) -> dict[str, torch.Tensor
         "position_ids": positions,
         "labels": labels,
         "weights": weights,
+        "answers": answers,
         "heard": compared,
         "ends": torch.tensor([number for number, _ in samples], dtype=torch.long),
         "taught": torch.tensor([taught for _, taught in samples], dtype=torch.bool),

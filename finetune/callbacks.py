@@ -31,6 +31,8 @@ def device_name() -> str:
 
 REPLAY_LOSS = "replay_loss"
 """The name of what replay adds to the loss. It is told apart, for held-out losses have none of it."""
+ANSWER_ACCURACY = "answer_accuracy"
+"""The name of the share of answers that are word for word right, the mean over steps."""
 
 
 class Progress(TrainerCallback):
@@ -68,7 +70,9 @@ class Progress(TrainerCallback):
                 f"about {left / 60:.0f} min left"
             )
         elif "eval_loss" in line:
-            self.report(f"step {state.global_step}: loss on held-out wording {line['eval_loss']:.3f}")
+            known = line.get(f"eval_{ANSWER_ACCURACY}")
+            right = "" if known is None else f", {known:.0%} of answers word for word right"
+            self.report(f"step {state.global_step}: loss on held-out wording {line['eval_loss']:.3f}{right}")
 
 
 class EvaluationLeft(Exception):

@@ -99,6 +99,8 @@ class Log:
     written: float = 0.0
     training: list[tuple[int, float]] = field(default_factory=list)
     held_out: list[tuple[int, float]] = field(default_factory=list)
+    training_accuracy: list[tuple[int, float]] = field(default_factory=list)
+    held_out_accuracy: list[tuple[int, float]] = field(default_factory=list)
     seconds: list[tuple[int, float]] = field(default_factory=list)
 
     @classmethod
@@ -115,12 +117,18 @@ class Log:
 
     def _add(self, line: dict[str, float]) -> None:
         self.step, self.of = int(line["step"]), int(line.get("of", 0))
-        for kept in (self.training, self.held_out, self.seconds):
+        curves = {
+            "loss": self.training,
+            "eval_loss": self.held_out,
+            "answer_accuracy": self.training_accuracy,
+            "eval_answer_accuracy": self.held_out_accuracy,
+        }
+        for kept in (*curves.values(), self.seconds):
             kept[:] = [pair for pair in kept if pair[0] <= self.step]
         self.seconds.append((self.step, line["seconds"]))
-        for name, losses in (("loss", self.training), ("eval_loss", self.held_out)):
+        for name, points in curves.items():
             if math.isfinite(line.get(name, math.nan)):
-                losses[:] = [*(pair for pair in losses if pair[0] < self.step), (self.step, line[name])]
+                points[:] = [*(pair for pair in points if pair[0] < self.step), (self.step, line[name])]
 
     @property
     def complete(self) -> bool:
@@ -278,6 +286,8 @@ class Desk:
             seconds_left=log.seconds_left() if fresh else None,
             training_losses=tuple(log.training),
             held_out_losses=tuple(log.held_out),
+            training_accuracy=tuple(log.training_accuracy),
+            held_out_accuracy=tuple(log.held_out_accuracy),
             log_tail=_tail(folder / "output.log") if run else "",
             exit_code=code,
         )

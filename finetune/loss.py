@@ -10,7 +10,7 @@ import torch
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
 from finetune.branches import IGNORED
-from finetune.callbacks import REPLAY_LOSS, EvaluationLeft
+from finetune.callbacks import ANSWER_ACCURACY, REPLAY_LOSS, EvaluationLeft
 
 COMPARISON_WEIGHT = 0.5
 """What telling the samples of a question apart counts, the mean cost of a learnt token counting 1."""
@@ -47,8 +47,11 @@ class AnswerLossTrainer(SFTTrainer):
             loss = loss + self.replay * departed
             added = self.accelerator.gather(self.replay * departed.detach()).mean().item()
             self._metrics[mode][REPLAY_LOSS].append(added)
-        right = (logits.detach().argmax(-1) == targets)[weights == 1].float().mean().item()
-        self._metrics[mode]["mean_token_accuracy"].append(right)
+        right = logits.detach().argmax(-1) == targets
+        self._metrics[mode]["mean_token_accuracy"].append(right[weights == 1].float().mean().item())
+        known = answered(right, inputs["answers"][:, 1:][counted])
+        if known is not None:
+            self._metrics[mode][ANSWER_ACCURACY].append(known)
         return (loss, {"logits": logits}) if return_outputs else loss
 
     def _logits(self, model: Any, inputs: dict[str, Any], counted: torch.Tensor) -> torch.Tensor:
@@ -104,6 +107,15 @@ def comparison(costs: torch.Tensor, heard: torch.Tensor, ends: torch.Tensor, tau
         if taught[rivals].sum() == 1:
             found.append(torch.logsumexp(likelihoods[rivals], 0) - likelihoods[rivals & taught][0])
     return torch.stack(found).mean() if found else costs.new_zeros(())
+
+
+def answered(right: torch.Tensor, answers: torch.Tensor) -> float | None:
+    """The share of answers that the model gives word for word: of which every token, after the right ones before it, is
+    the likeliest, so that greedy decoding writes all of it. `right` and `answers`: of each learnt token whether it is,
+    and the number of its answer or -1. None where there is no answer."""
+    belongs = answers >= 0
+    asked = len(answers[belongs].unique())
+    return 1 - len(answers[belongs & ~right].unique()) / asked if asked else None
 
 
 def departure(adapted: torch.Tensor, base: torch.Tensor) -> torch.Tensor:

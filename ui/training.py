@@ -31,9 +31,11 @@ BEFORE_STARTING = (
 )
 HOW_TO_READ = (
     f'<p><span class="swatch learnt"></span>{LEARNT} <span class="swatch unseen"></span>{UNSEEN}</p>'
-    "<p>The lines show how far the model is from the right answers; lower is better. The two lines should fall "
-    "together. When the one for new wordings turns up while the other still falls, it is learning by heart: "
-    "it repeats the sentences it saw and is at a loss when they are put differently.</p>"
+    "<p>Above, how many answers the model would give word for word as they were written for it: those to questions "
+    "that it is learning from, and to the same questions put in other words, which it never sees. Below, how far it is "
+    "from the right answers; lower is better. Both from the first step at the left to the last. The two lines should "
+    "move together. When the one for new wordings falls behind or turns back while the other goes on, it is learning "
+    "by heart: it repeats the sentences it saw and is at a loss when they are put differently.</p>"
 )
 Updates = list[Any]
 
@@ -91,7 +93,9 @@ def updates(now: Screen, shown: Screen | None) -> Updates:
         new(lambda: now.text, "text"),
         new(lambda: now.learnt, "learnt"),
         new(lambda: now.notice, "notice"),
-        new(lambda: gr.update(value=frame(now.curves), x_lim=[0, now.of] if now.of else None), "curves", "of"),
+        new(lambda: gr.update(visible=now.plots), "plots"),
+        new(lambda: plotted(frame(now.accuracy, "right"), now.of), "accuracy", "of"),
+        new(lambda: plotted(frame(now.curves), now.of), "curves", "of"),
         new(lambda: now.log, "log"),
         new(lambda: gr.update(interactive=now.start), "start"),
         new(lambda: gr.update(interactive=now.stop), "stop"),
@@ -99,6 +103,11 @@ def updates(now: Screen, shown: Screen | None) -> Updates:
         new(lambda: gr.update(active=now.alive), "alive"),
         new(lambda: gr.update(open=now.log_open), "log_open"),
     ]
+
+
+def plotted(points: Any, of: int) -> Any:
+    """`of`: the steps of the run, 0 where they are not known; both plots share them as their width."""
+    return gr.update(value=points, x_lim=[0, of] if of else None)
 
 
 @dataclass(frozen=True)
@@ -124,28 +133,34 @@ def lay_out() -> Layout:
         start = gr.Button("Start", variant="primary", interactive=False, elem_id="training_start", min_width=100)
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="training_stop", min_width=100)
         go_on = gr.Button("Go on", interactive=False, elem_id="training_go_on", min_width=100)
-    plot = gr.LinePlot(
+    with gr.Column(visible=False) as plots:
+        right = plot("right", "% of answers", [0, 100], "How many answers are right", "training_right")
+        off = plot("loss", "distance (loss)", [0, None], "How far off it is", "training_plot")
+        gr.HTML(HOW_TO_READ, js_on_load=None)
+    with gr.Accordion("What it printed", open=False, elem_id="training_log") as fold:
+        log = gr.HTML("", js_on_load=None)
+    timer = gr.Timer(POLL_SECONDS, active=False)
+    shown = gr.State(None)
+    written = [shown, text, learnt, notice, plots, right, off, log, start, stop, go_on, timer, fold]
+    return Layout(start, stop, go_on, timer, shown, written)
+
+
+def plot(value: str, title: str, limits: list[float | None], label: str, elem_id: str) -> gr.LinePlot:
+    """Both lines over the steps. `value`: the column of `frame`."""
+    return gr.LinePlot(
         x="step",
-        y="loss",
+        y=value,
         color="on",
         color_map=COLOURS,
         # Gradio's own legend is cut off at the plot's edge.
         colors_in_legend=[],
         color_title=" ",
         x_title="step of the training",
-        y_title="distance from the right answers (loss)",
-        y_lim=[0, None],
-        height=360,
-        label="How far off it is",
-        elem_id="training_plot",
-    )
-    gr.HTML(HOW_TO_READ, js_on_load=None)
-    with gr.Accordion("What it printed", open=False, elem_id="training_log") as fold:
-        log = gr.HTML("", js_on_load=None)
-    timer = gr.Timer(POLL_SECONDS, active=False)
-    shown = gr.State(None)
-    return Layout(
-        start, stop, go_on, timer, shown, [shown, text, learnt, notice, plot, log, start, stop, go_on, timer, fold]
+        y_title=title,
+        y_lim=limits,
+        height=280,
+        label=label,
+        elem_id=elem_id,
     )
 
 

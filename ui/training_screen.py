@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from arena.training import Learnt, Losses, RunState
+from arena.training import Learnt, Points, RunState
 from ui import render
 from ui.markdown import escaped
 from ui.settings import DEFAULT_LABELS
@@ -46,6 +46,10 @@ NOT_HERE = (
 )
 
 
+Curves = tuple[Points, Points]
+"""Of questions that are learnt from, and of new wordings."""
+
+
 @dataclass(frozen=True)
 class Screen:
     """All that the page shows of a run, and of what was learnt before. The last five say which buttons can be pressed,
@@ -54,8 +58,11 @@ class Screen:
     text: str = ""
     learnt: str = ""
     notice: str = ""
-    curves: tuple[Losses, Losses] = ((), ())
+    curves: Curves = ((), ())
+    accuracy: Curves = ((), ())
+    """In percent."""
     of: int = 0
+    plots: bool = False
     log: str = ""
     start: bool = False
     stop: bool = False
@@ -70,7 +77,9 @@ def screen(state: RunState, learnt: Sequence[Learnt], allowed: bool) -> Screen:
         text=state_html(state, bool(learnt)) + ("" if allowed else f'<p class="note">{NOT_HERE}</p>'),
         learnt=learnt_html(learnt),
         curves=(state.training_losses, state.held_out_losses),
+        accuracy=(_percent(state.training_accuracy), _percent(state.held_out_accuracy)),
         of=state.of,
+        plots=bool(state.training_losses or state.held_out_losses),
         log=log_html(state.log_tail) if allowed else "",
         start=allowed and state.status in ("never started", "finished", "crashed"),
         stop=allowed and state.status == "running",
@@ -78,6 +87,10 @@ def screen(state: RunState, learnt: Sequence[Learnt], allowed: bool) -> Screen:
         alive=state.alive,
         log_open=allowed and state.status == "crashed",
     )
+
+
+def _percent(shares: Points) -> Points:
+    return tuple((step, round(100 * share, 1)) for step, share in shares)
 
 
 def learnt_html(learnt: Sequence[Learnt]) -> str:
@@ -150,7 +163,7 @@ def state_html(state: RunState, learnt: bool = False) -> str:
     }[state.status]()
     kind = ' class="failure"' if state.status == "crashed" else ""
     since = f"<small>Started {render.when(state.started)}</small>" if state.started else ""
-    return f"<p{kind}><b>{name}:</b> {text}</p>{_last_losses(state)}{since}"
+    return f"<p{kind}><b>{name}:</b> {text}</p>{_last_points(state)}{since}"
 
 
 def _running(state: RunState) -> str:
@@ -205,14 +218,21 @@ def _where(state: RunState) -> str:
     return f" at step {state.step} of {state.of}" if state.of else ""
 
 
-def _last_losses(state: RunState) -> str:
-    """The figures in words: the plot is no use to a screen reader, and shows no line through one point."""
-    told = [
-        f"{name} {losses[-1][1]:.3f} (step {losses[-1][0]})"
-        for name, losses in ((LEARNT, state.training_losses), (UNSEEN, state.held_out_losses))
-        if losses
-    ]
-    return f"<p>How far off it is: {', '.join(told)}.</p>" if told else ""
+def _last_points(state: RunState) -> str:
+    """The figures in words: a plot is no use to a screen reader, and shows no line through one point."""
+    curves = {
+        "Answers that are right word for word": (".0%", state.training_accuracy, state.held_out_accuracy),
+        "How far off it is": (".3f", state.training_losses, state.held_out_losses),
+    }
+    told = {
+        what: [
+            f"{name} {points[-1][1]:{form}} (step {points[-1][0]})"
+            for name, points in ((LEARNT, learnt), (UNSEEN, unseen))
+            if points
+        ]
+        for what, (form, learnt, unseen) in curves.items()
+    }
+    return "".join(f"<p>{what}: {', '.join(figures)}.</p>" for what, figures in told.items() if figures)
 
 
 def duration(seconds: float) -> str:
@@ -232,8 +252,9 @@ def log_html(tail: str) -> str:
     return f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{escaped(tail)}</pre>'
 
 
-def frame(curves: tuple[Losses, Losses]) -> "DataFrame | None":
-    """The points of both lines; None, which the plot shows as an empty one, as long as there are none.
+def frame(curves: Curves, value: str = "loss") -> "DataFrame | None":
+    """The points of both lines, in columns "step", `value` and "on"; None, which the plot shows as an empty one, as
+    long as there are none.
 
     The plot gives out colours when it is first drawn, so both lines must be in it from then on: one that has no
     point yet is there with an empty one.
@@ -242,8 +263,8 @@ def frame(curves: tuple[Losses, Losses]) -> "DataFrame | None":
         return None
     from pandas import DataFrame
 
-    first = min(losses[0][0] for losses in curves if losses)
+    first = min(points[0][0] for points in curves if points)
     rows: list[tuple[int, float | None, str]] = []
-    for name, losses in zip((LEARNT, UNSEEN), curves, strict=True):
-        rows += [(step, loss, name) for step, loss in losses] or [(first, None, name)]
-    return DataFrame(rows, columns=["step", "loss", "on"]).astype({"loss": "float64"})
+    for name, points in zip((LEARNT, UNSEEN), curves, strict=True):
+        rows += [(step, point, name) for step, point in points] or [(first, None, name)]
+    return DataFrame(rows, columns=["step", value, "on"]).astype({value: "float64"})

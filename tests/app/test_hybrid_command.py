@@ -143,16 +143,18 @@ def test_a_fit_that_cannot_be_read_names_the_file_and_the_command(tmp_path: Path
 def test_what_workspace_toml_says_wins_over_the_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     documents = Documents()
     (tmp_path / FILE).write_text(json.dumps({"weights": WEIGHTS, "made_for": made_for({"adapter_hash": "a"}, {})}))
-    (tmp_path / "workspace.toml").write_text("[hybrid]\nconstant = -9.0\n")
+    (tmp_path / "workspace.toml").write_text("[hybrid]\nconstant = -9.0\nbelieved = 0.3\n")
 
     def believing(adapter: str, **settings: bool) -> VerifiedSettings:
         parts, told = Parts(open_workspace(tmp_path), **settings), SimpleNamespace(identity={"adapter_hash": adapter})
         return parts._believing(cast(Contestant, told), documents)
 
     found = believing("a")
-    assert (found.sureness, found.support, found.constant) == (1.0, 2.0, -9.0)
+    assert (found.sureness, found.support, found.constant, found.believed) == (1.0, 2.0, -9.0, 0.3)
     assert believing("a", fitted=False).sureness != 1.0 and not capsys.readouterr().err
-    assert believing("b").sureness != 1.0 and "fitted to another model or search" in capsys.readouterr().err
+    other = believing("b")
+    assert other.sureness != 1.0 and "fitted to another model or search" in capsys.readouterr().err
+    assert other.believed == VerifiedSettings.believed > 0.3  # its line was drawn for the weights that are left out
 
 
 def test_a_fit_is_of_models_and_search_and_not_of_documents() -> None:

@@ -73,7 +73,8 @@ def test_axe_finds_nothing(fast_server: str, open_page: OpenPage, scheme: str) -
     found["history"] = violations(page)
     page.get_by_role("tab", name="Training").click()
     expect(page.locator("#training_state")).to_contain_text("step 400 of 777")
-    expect(page.locator("#training_plot canvas, #training_plot svg.marks").first).to_be_visible()
+    for plot in ("#training_right", "#training_plot"):
+        expect(page.locator(f"{plot} canvas, {plot} svg.marks").first).to_be_visible()
     found["training"] = violations(page)
     found |= {f"knowledge, {state}": violations(page) for state in knowledge_states(page)}
     broken = [f"{state}: {one}" for state, all_of_it in found.items() for one in all_of_it]

@@ -44,11 +44,11 @@ begun = max((int(path.name.split("-")[1]) for path in work.glob("checkpoint-*"))
 print(f"training begins at {begun}")
 tell(step=begun, seconds=0.0)
 for step in range(begun + 10, 41, 10):
-    tell(step=step, loss=4.0 / step, seconds=20.0)
+    tell(step=step, loss=4.0 / step, answer_accuracy=step / 40, seconds=20.0)
     if "checkpoints" in how:
         keep(step)
     if step == 20:
-        tell(step=20, eval_loss=0.5, seconds=10.0)
+        tell(step=20, eval_loss=0.5, eval_answer_accuracy=0.25, seconds=10.0)
         if "fails" in how:
             raise RuntimeError("<b>no memory</b>")
         while "waits" in how and not asked:
@@ -153,6 +153,7 @@ def test_a_run_tells_its_losses_and_its_time_left_and_finishes(room: Room) -> No
     state = once(desk, waiting)
     assert (state.status, state.step, state.of) == ("running", 20, 40)
     assert state.training_losses == ((10, 0.4), (20, 0.2)) and state.held_out_losses == ((20, 0.5),)
+    assert state.training_accuracy == ((10, 0.25), (20, 0.5)) and state.held_out_accuracy == ((20, 0.25),)
     assert state.seconds_left == pytest.approx(50, abs=5)  # 20 steps took 50 seconds
     assert state.exit_code is None and "training begins at 0" in state.log_tail
     desk.stop()

@@ -28,7 +28,7 @@ from finetune.card import card
 from finetune.desk import Log
 from finetune.disk import on_disk, resumable, write_adapter
 from finetune.examples import closed_book_samples, enough_epochs, steps
-from finetune.loss import AnswerLossTrainer, comparison
+from finetune.loss import AnswerLossTrainer, answered, comparison
 from finetune.precision import Precision
 from finetune.settings import TrainingSettings
 from finetune.train import TrainingResult, as_dataset, train
@@ -126,6 +126,13 @@ def test_the_comparison_is_the_cross_entropy_of_likelihoods() -> None:
     assert float(found) == pytest.approx(float(torch.log(1 + torch.exp(torch.tensor(-1.0)))))
     found.backward()  # type: ignore[no-untyped-call]
     assert costs.grad is not None and costs.grad[0] > 0 > costs.grad[3] and not costs.grad[[2, 4]].any()
+
+
+def test_an_answer_with_one_wrong_token_is_not_right() -> None:
+    right = torch.tensor([True, True, False, True, True, False])
+    answers = torch.tensor([0, 0, 1, 1, 2, -1])  # the last token is a heard one
+    assert answered(right, answers) == pytest.approx(2 / 3)
+    assert answered(right, torch.full((6,), -1)) is None
 
 
 def written(checkpoint: Path, state: str = "{}") -> Path:
@@ -253,6 +260,28 @@ def test_a_stopped_run_goes_on_to_the_same_losses(tiny_model: Path, tokenizer: A
     _, resumed = train(tiny_model, training, training[:1], work, settings, 100, silent)
     assert resumed.steps == whole.steps
     assert resumed.held_out_losses[-1] == pytest.approx(whole.held_out_losses[-1], abs=2e-3)
+
+
+def test_the_share_of_right_answers_is_that_of_greedy_decoding(
+    tiny_model: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    told = [Sample(tuple(closed_book_messages(f"Question {n}?")), f"Answer {n % 3}.") for n in range(8)]
+    held_out = [[grouped(told[:4], tokenizer)], [grouped(told[4:], tokenizer)]]
+    settings = TrainingSettings(rank=8, alpha=16, learning_rate=5e-3)
+    said: list[str] = []
+    model, _ = train(tiny_model, held_out[:1] * 60, held_out, tmp_path, settings, 60, said.append)
+    log = Log.read(tmp_path / "log.jsonl")
+    assert log is not None
+    right = 0
+    for sample in told:
+        prompt, _, answer = tokenized(sample, tokenizer)
+        asked = torch.tensor([prompt])
+        with torch.inference_mode():
+            spoken = model.eval().generate(input_ids=asked, max_new_tokens=len(answer), do_sample=False)
+        right += spoken[0, len(prompt) :].tolist() == answer
+    assert log.held_out_accuracy == [(60, right / 8)] and 0 < right < 8
+    assert log.training_accuracy[-1] == (60, 1.0) and log.training_accuracy[0][1] < 1
+    assert any(text.endswith(f"{right / 8:.0%} of answers word for word right") for text in said)
 
 
 def a_run(base: Path, work: Path, report: Report = lambda text: None) -> TrainingResult:

@@ -27,6 +27,8 @@ RUNNING = RunState(
     seconds_left=740.0,
     training_losses=((10, 2.9), (120, 0.41)),
     held_out_losses=((100, 0.52),),
+    training_accuracy=((10, 0.0), (120, 0.89)),
+    held_out_accuracy=((100, 0.8),),
     log_tail="step 120 of 777",
 )
 STOPPED = replace(RUNNING, status="stopped", seconds_left=None, exit_code=0)
@@ -90,6 +92,8 @@ def test_a_crash_shows_its_last_words_and_opens_its_log() -> None:
 def test_the_figures_are_said_in_words_too() -> None:
     said = state_html(RUNNING)
     assert f"{LEARNT} 0.410 (step 120), {UNSEEN} 0.520 (step 100)" in said
+    assert f"Answers that are right word for word: {LEARNT} 89% (step 120), {UNSEEN} 80% (step 100)." in said
+    assert "word for word" not in state_html(replace(RUNNING, training_accuracy=(), held_out_accuracy=()))
     assert "2026-09-17 08:30 UTC" in said
     assert "Fine-tuned + RAG:" in state_html(replace(RUNNING, what="hybrid"))
 
@@ -128,6 +132,19 @@ def test_both_lines_are_in_the_plot_from_its_first_point_on() -> None:
     both = plot.postprocess(frame((((10, 2.9),), ((10, 3.0),))))
     assert both is not None and both.data == [[10, 2.9, LEARNT], [10, 3.0, UNSEEN]]
     assert set(COLOURS) == {LEARNT, UNSEEN}
+
+
+def test_the_share_of_right_answers_is_drawn_from_none_to_all_of_them() -> None:
+    made = training.plot("right", "%", [0, 100], "right", "right")
+    drawn = made.postprocess(frame(screen(RUNNING, (), allowed=True).accuracy, "right"))
+    assert drawn is not None and drawn.data == [[10, 0.0, LEARNT], [120, 89.0, LEARNT], [100, 80.0, UNSEEN]]
+    assert drawn.columns == ["step", "right", "on"] and made.y_lim == [0, 100]
+
+
+def test_the_plots_appear_with_their_first_point() -> None:
+    for state, drawn in ((RunState(), False), (RunState(status="running"), False), (RUNNING, True)):
+        now, *sent = page(FakeDesk(state)).look(None, REQUEST)
+        assert now.plots is drawn and gr.update(visible=drawn) in sent
 
 
 LEARNT_BEFORE = Learnt(
