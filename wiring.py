@@ -65,7 +65,7 @@ class Parts:
         self._search_trained = query_adapter(self.workspace.path, self.rag_settings) is not None
         self._own_judge = own_judge(self.workspace.path, self.rag_settings)
         self.hybrid_settings = settings_from(VerifiedSettings, "hybrid", self.workspace.table("hybrid"))
-        self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1)
+        self.device = Device(LOCAL, others_on_this_machine, psutil.cpu_count() or 1, self._training)
         self.worker = Worker("inference")
         self.engine: Loading[Any] = Loading("base model", self._engine)
         self.index: Loading[Any] = Loading("document index", self._index)
@@ -264,6 +264,15 @@ class Parts:
     def _own(self, name: str) -> Path:
         """Where an adapter of the workspace is, if it was trained; without a hybrid's there is no such contestant."""
         return self.workspace.path / "adapters" / name
+
+    def _training(self) -> bool:
+        """Whether the workspace's models are being trained, by a run that the Training page started."""
+        from finetune.desk import training
+
+        try:
+            return training(self.workspace.path)
+        except ArenaError:  # the page tells what cannot be read
+            return False
 
     @property
     def hybrids_line(self) -> float:

@@ -3,7 +3,7 @@
 Two engines on the same cores slow each other many times over, so contestants that share a device hold its
 lease for the whole of their answer: what is timed is one contestant alone. Background work on the same
 machine (building an index) is entered with `background`, and what other processes used is read from a probe;
-both mark the answers they overlap as contended.
+both mark the answers they overlap as contended, as does what is said to occupy the machine (a training).
 """
 
 import threading
@@ -20,12 +20,20 @@ CONTENDED_SHARE = 0.25
 
 class Device:
     """First come, first served. `others` returns the CPU seconds that other processes have used so far,
-    `cores` how many cores they share with us; without a probe only `background` marks contention."""
+    `cores` how many cores they share with us; without a probe only `background` marks contention. `occupied`: whether
+    work is going on that such seconds do not tell, as a training on a GPU."""
 
-    def __init__(self, name: str, others: Callable[[], float] | None = None, cores: int = 1) -> None:
+    def __init__(
+        self,
+        name: str,
+        others: Callable[[], float] | None = None,
+        cores: int = 1,
+        occupied: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.name = name
         self._others = others
         self._cores = cores
+        self._occupied = occupied
         self._condition = threading.Condition()
         self._line: deque[Lease] = deque()
         self._abandoned: set[Lease] = set()
@@ -74,8 +82,9 @@ class Device:
 
     def _reading(self) -> tuple[float, float, int, int]:
         others = self._others() if self._others else 0.0
+        occupied = self._occupied()
         with self._condition:
-            return time.monotonic(), others, self._background, self._background_runs
+            return time.monotonic(), others, self._background + occupied, self._background_runs
 
 
 class Lease:
@@ -112,10 +121,11 @@ class Lease:
         if self._start is None:
             return False
         began, others_then, background_then, runs_then = self._start
-        now, others_now, _, runs_now = self._device._reading()
+        now, others_now, background_now, runs_now = self._device._reading()
         wall = max(now - began, 1e-6)
         share = (others_now - others_then) / (wall * self._device._cores)
-        return background_then > 0 or runs_now > runs_then or share > CONTENDED_SHARE
+        background = background_then > 0 or background_now > 0 or runs_now > runs_then
+        return background or share > CONTENDED_SHARE
 
     def release(self) -> None:
         """Leave the line. Harmless when done twice."""

@@ -13,18 +13,19 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 import typer
 
 from arena.errors import ArenaError, Stopped
-from arena.prompts import PROMPT_VERSION
 from finetune import commands, judge_commands, retrieval_commands, wiring
 from finetune.commands import PREVIEW, WORKSPACE
 from finetune.making import (
     READER,
     READER_ROOM,
     Figures,
+    asked_as,
     began_with,
     closed_book,
     digest,
     in_turn,
     make,
+    rate_for,
     reader_figures,
     say,
     shown,
@@ -112,7 +113,7 @@ def reader(
     with in_turn():
         base, tokenizer = wiring.base(base_model, say)
     training = reader_steps(records, tokenizer, settings.epochs, settings.seed, wiring.alike(records, say))
-    if shown(training, tokenizer, preview):
+    if shown(training, tokenizer, base, preview):
         return
     every = max(1, round(len(training) / settings.epochs / 4))
     data = f"{len(records)} hand-written records ({len(held_out)} more held out), `records.jsonl` {digest(RECORDS)}"
@@ -149,19 +150,20 @@ def hybrid(
     from finetune.reader import RECORDS, load_records, split
 
     began = began_with(workspace) if onward else None
-    settings = chosen(flags, workspace, epochs=1.5, learning_rate=5e-4 if began else 1e-3)
-    epochs, seed = settings.epochs, settings.seed
     path = workspace / "questions.jsonl"
     facts = load_facts(path)
     with in_turn():
         retrieve = wiring.retriever(workspace, say)
         base, tokenizer = wiring.base(base_model, say, workspace)
+    rate = rate_for(base)
+    settings = chosen(flags, workspace, epochs=1.5, learning_rate=rate / 2 if began else rate)
+    epochs, seed = settings.epochs, settings.seed
     if began is not None:
         wiring.check_adapter(began, base)
     records, unseen = split(load_records())
     samples = hybrid_samples(facts, retrieve, records, wiring.alike(records, say), seed, say)
     training = steps(samples, tokenizer, epochs, seed)
-    if shown(training, tokenizer, preview):
+    if shown(training, tokenizer, base, preview):
         return
     # Every fourth fact in one held-out wording: retrieving and reading cost more than remembering.
     quarter = [replace(fact, training=fact.held_out[:1]) for fact in facts[::4] if fact.trained_on and fact.held_out]
@@ -219,8 +221,6 @@ def from_votes(
     settings = DpoSettings(epochs=epochs, learning_rate=learning_rate, seed=seed)
     if pairs is not None:
         training, held_out = read_pairs(pairs, seed)
-        if not force:
-            enough(len(training) + len(held_out), minimum)
     else:
         voted, facts = wiring.voted(workspace), load_facts(workspace / "questions.jsonl")
         found, left_out = preferences(voted, facts)
@@ -230,13 +230,17 @@ def from_votes(
         if not force:
             enough(len(found), minimum)
         training, held_out = dpo_rows(found, seed)
+    # Again: several votes for the same answer to a question are one pair, and as many against it none.
+    if not force:
+        enough(len(training) + len(held_out), minimum)
     say(f"{len(training)} pairs to train on, {len(held_out)} held out")
     base, _ = wiring.base(base_model, say, workspace)
+    wiring.check_adapter(workspace / "adapters" / "fine-tuned", base)
     adapter, target = workspace / "adapters" / "fine-tuned", workspace / "adapters" / "by-votes"
     model, result = train_dpo(base, adapter, training, held_out, workspace / "runs" / "by-votes", settings, say)
     own = wiring.identity(base)
     told = dpo_card(target.name, own, len(training), settings, result)
-    write_adapter(model, target, own | {"prompt": PROMPT_VERSION}, told)
+    write_adapter(model, target, own | asked_as(base), told)
     say(f'Done: {target}. To compare with it, in workspace.toml: [adapters] "fine-tuned" = "adapters/by-votes"')
     for name, (right, of) in result.figures().items():
         say(f"  {name}: {right} of {of}")

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
+from tqdm import tqdm
 from transformers import TrainerCallback
 
 Report = Callable[[str], None]
@@ -39,7 +40,7 @@ class Progress(TrainerCallback):
     """Says how far the run is, at what loss and how long it will take, and keeps the losses on disk."""
 
     def __init__(self, report: Report, log: Path) -> None:
-        self.report, self.log = report, log
+        self.report, self.log, self.bar = report, log, tqdm(disable=True)
         self.began, self.first = time.monotonic(), 0
         self.logged = self.began
 
@@ -48,6 +49,22 @@ class Progress(TrainerCallback):
         self.logged = self.began
         # At once: whoever reads along learns how long it will be, and from which step a resumed run goes on.
         self.write({"step": state.global_step, "of": state.max_steps, "seconds": 0.0})
+        # None: only where somebody sits before a terminal; elsewhere lines are told.
+        self.bar = tqdm(total=state.max_steps, initial=state.global_step, unit="step", disable=None)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.bar.update()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.bar.close()
+
+    def tell(self, text: str) -> None:
+        """Above the bar, where there is one."""
+        if self.bar.disable:
+            self.report(text)
+        else:
+            with self.bar.external_write_mode():
+                self.report(text)
 
     def write(self, line: dict[str, Any]) -> None:
         with self.log.open("a", encoding="utf-8") as file:
@@ -63,7 +80,9 @@ class Progress(TrainerCallback):
         line["seconds"], self.logged = round(now - self.logged, 2), now
         self.write(line)
         done = state.global_step - self.first
-        if done and "loss" in line:
+        if done and "loss" in line and not self.bar.disable:
+            self.bar.set_postfix(loss=f"{line['loss']:.3f}")
+        elif done and "loss" in line:
             left = (time.monotonic() - self.began) / done * (state.max_steps - state.global_step)
             self.report(
                 f"step {state.global_step} of {state.max_steps}, loss {line['loss']:.3f}, "
@@ -72,7 +91,7 @@ class Progress(TrainerCallback):
         elif "eval_loss" in line:
             known = line.get(f"eval_{ANSWER_ACCURACY}")
             right = "" if known is None else f", {known:.0%} of answers word for word right"
-            self.report(f"step {state.global_step}: loss on held-out wording {line['eval_loss']:.3f}{right}")
+            self.tell(f"step {state.global_step}: loss on held-out wording {line['eval_loss']:.3f}{right}")
 
 
 class EvaluationLeft(Exception):

@@ -62,6 +62,13 @@ def card(
     return "\n".join(lines) + "\n"
 
 
+def with_checkup(card: str, found: str) -> str:
+    """The card with what `check` found at its end, in the place of what it found before."""
+    title, _, rest = found.partition("\n")
+    heading = f"#{title}"
+    return f"{card.partition(heading)[0].rstrip()}\n\n{heading}\n{rest}"
+
+
 def dpo_card(title: str, identity: Mapping[str, Any], pairs: int, settings: "DpoSettings", result: "DpoResult") -> str:
     """Markdown, of an adapter that was trained on by votes."""
     purpose = "LoRA adapter trained on with what people preferred (DPO): the fine-tuned one, moved towards their votes."

@@ -20,7 +20,7 @@ from arena.prompts import Message, closed_book_messages, reader_messages
 from finetune import guards, knowledge
 from finetune.check import generate
 from finetune.examples import closed_book_samples
-from finetune.figures import TRAINED, checkup_text, weights_of
+from finetune.figures import checkup_text, served, weights_of
 from finetune.forgetting import Forgetting, forgetting, side_by_side
 
 Report = Callable[[str], None]
@@ -112,8 +112,7 @@ def checkup(
     """
     facts = load_facts(workspace / "questions.jsonl")
     turned = knowledge.reversed_questions(rows(workspace / "questions.jsonl"))
-    adapters = {name: workspace / "adapters" / name for name in TRAINED}
-    adapters = {name: path for name, path in adapters.items() if path.is_dir()}
+    adapters = {name: path for name, path in served(workspace).items() if path.is_dir()}
     if not adapters:
         raise AdapterMismatch(f"No adapter in {workspace / 'adapters'}: train one with `python -m finetune train`.")
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -145,6 +144,7 @@ def checkup(
             guards.end_of_turn_learnt(model, tokenizer, conversations),
             guards.same_prompt(samples, tokenizer, serve),
             guards.same_base(path, identity),
+            guards.same_template(path, tokenizer),
         ]
     if HYBRID not in adapters:
         try:
@@ -172,4 +172,4 @@ def _with_adapters(folder: Path, adapters: Mapping[str, Path]) -> Any:
                 model = PeftModel.from_pretrained(model, str(path), adapter_name=name)
         except Exception as error:  # torch, safetensors and peft raise their own kinds
             raise AdapterMismatch(f"The adapter in {path} cannot be loaded ({error}): train it again.") from error
-    return model.eval()
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()

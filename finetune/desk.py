@@ -24,12 +24,13 @@ from filelock import FileLock, Timeout
 
 from arena.errors import ArenaError
 from arena.training import Kind, Learnt, RunState, Status
-from finetune.figures import checked, examined
+from finetune.figures import checked, examined, served
 
 COMMANDS: dict[Kind, str] = {"fine-tuned": "train", "hybrid": "hybrid"}
 PATIENCE = 60.0
 """Seconds that a run has for its checkpoint before it is killed."""
 TAIL_BYTES, TAIL_LINES = 16_384, 40
+KILLED_BY = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 
 # Only a parent learns a run's exit code, and the server may be gone by then: this shell waits in its place.
 WAIT_AND_TELL = '"$@"; echo $? >"$0.tmp"; mv "$0.tmp" "$0"'
@@ -142,6 +143,12 @@ class Log:
         return max(0.0, pace * (self.of - self.step) - (time.time() - self.written))
 
 
+def training(workspace: Path) -> bool:
+    """Whether a run that a desk started is alive, whatever it computes on."""
+    found = [Run.read(workspace / "runs" / kind) for kind in COMMANDS]
+    return any(run is not None and run.alive for run in found)
+
+
 class Desk:
     """`arena.training.TrainingDesk` over a workspace folder. `command` is what to call with "train" or "hybrid" and the
     workspace's path, by default this room's own command line."""
@@ -170,8 +177,10 @@ class Desk:
     def learnt(self) -> tuple[Learnt, ...]:
         """From the last checkup, if it was of these adapters, else from the figures beside each; where there are none,
         or none that can be read, nothing."""
-        adapters = self.workspace / "adapters"
-        found = checked(adapters) or {kind: (examined(adapters / kind), ()) for kind in COMMANDS}
+        adapters = served(self.workspace)
+        found = checked(self.workspace / "adapters", adapters) or {
+            name: (examined(path), ()) for name, path in adapters.items()
+        }
         return tuple(
             Learnt(name, tuple((kind, *pair) for kind, pair in figures.items()), told)
             for name, (figures, told) in found.items()
@@ -301,7 +310,9 @@ class Desk:
             return "finished"
         if code == 0:
             return "stopped"
-        killed = code is None or code > 128  # by a signal; without a code the waiter was killed as well
+        # From outside, with a checkpoint to go on from; without a code the waiter was killed as well. Other signals are
+        # the program's own end, as a segmentation fault.
+        killed = code is None or code - 128 in KILLED_BY
         going_on = run.asked_to_stop is not None or any(self._folder(kind).glob("checkpoint-*"))
         return "stopped" if killed and going_on else "crashed"
 

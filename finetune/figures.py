@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from arena.workspace import open_workspace
+
 FILE = "figures.json"
 CHECKUP = "checkup.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -60,12 +62,19 @@ def weights_of(adapter: Path) -> str:
         return ""
 
 
-def checked(adapters: Path) -> dict[str, tuple[Counts, tuple[str, ...]]]:
-    """By contestant its figures and sentences from the last checkup; nothing if an adapter came, went or was trained
-    again since then, or the file cannot be read."""
+def served(workspace: Path) -> dict[str, Path]:
+    """Where the adapters are that the app answers with and a checkup examines, by contestant, there or not: the
+    workspace's own, or what `[adapters]` in workspace.toml names."""
+    named = open_workspace(workspace).table("adapters") if workspace.is_dir() else {}
+    return {name: workspace / str(named.get(name, f"adapters/{name}")) for name in TRAINED}
+
+
+def checked(adapters: Path, examined: Mapping[str, Path]) -> dict[str, tuple[Counts, tuple[str, ...]]]:
+    """By contestant its figures and sentences from the last checkup in `adapters`; nothing if one of the `examined`
+    adapters came, went or was trained again since then, or the file cannot be read."""
     try:
         row = json.loads((adapters / CHECKUP).read_text(encoding="utf-8"))
-        there = {name: digest for name in TRAINED if (digest := weights_of(adapters / name))}
+        there = {name: digest for name, path in examined.items() if (digest := weights_of(path))}
         if there != row["weights"]:
             return {}
         return {

@@ -4,6 +4,7 @@ An adapter that changes nothing, an end of turn that was not learnt, a prompt th
 serving, another base model than the adapter's. Does not judge answers (knowledge.py) and repairs nothing.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -122,6 +123,32 @@ def same_prompt(
             "message and the tokenizer of the base model, with add_generation_prompt and no second beginning of text.",
         )
     return Finding(name, bool(samples), f"{len(samples)} prompts are the same, token for token.")
+
+
+def template_digest(tokenizer: Any) -> str:
+    """What tells one chat template from another, to the byte; empty where there is none."""
+    found = tokenizer.chat_template
+    text = json.dumps(found, sort_keys=True) if isinstance(found, dict) else found or ""
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""
+
+
+def same_template(adapter: Path, tokenizer: Any) -> Finding:
+    """The tokenizer's chat template is, byte for byte, the one that the adapter was trained with."""
+    name = "the chat template is that of the training"
+    try:
+        trained = json.loads((adapter / "arena.json").read_text(encoding="utf-8")).get("template")
+    except (OSError, ValueError, AttributeError):
+        trained = None
+    if trained is None:
+        return Finding(name, True, "Not known: the adapter is from before templates were noted down.")
+    if trained == template_digest(tokenizer):
+        return Finding(name, True, "The same, byte for byte.")
+    return Finding(
+        name,
+        False,
+        "It was changed since the training, so that questions are asked in another form than was learnt. Put the base "
+        "model's tokenizer files back as they were, or train again.",
+    )
 
 
 def same_base(adapter: Path, base: Mapping[str, str]) -> Finding:

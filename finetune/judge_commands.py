@@ -116,7 +116,7 @@ def judge(
         return measured, {LEFT_OUT: left_out(parts.untaught) + "\n"}
 
     training = steps(parts.practised, practice_search)
-    if shown(training, tokenizer, preview):
+    if shown(training, tokenizer, base, preview):
         return
     say("rehearsal: without some facts, wordings and questions without an answer, to measure")
     made(parts.practised, training, "rehearsal", rehearsal_adapter(workspace, "judge"), examined)

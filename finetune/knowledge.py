@@ -65,12 +65,14 @@ class Share:
 class Knowledge:
     """`counts` by row: good of asked, as `arena.evaluation.good` tells. `same` are the facts that got one and the same
     wrong answer, `same_answer` (the answer explosion of a model that was trained too hard); `refused` are the
-    questions about taught facts that were answered with "I do not know" or nothing."""
+    questions about taught facts that were answered with "I do not know" or nothing; `frequent`, of all answers, those
+    that are the commonest one, right or wrong."""
 
     counts: Mapping[str, Share]
     same_answer: str
     same: Share
     refused: Share
+    frequent: Share = Share(0, 0)
 
     @property
     def gap(self) -> float | None:
@@ -157,7 +159,9 @@ def counted(answered: Sequence[tuple[Asked, str]]) -> Knowledge:
     refused = sum(abstained(answer) and not good(item, answer) for item, answer in about_taught)
     answer, facts = _most_repeated(answered)
     everything = {item.fact.id for item, _ in answered if item.fact.answerable}
-    return Knowledge(counts, answer, Share(facts, len(everything)), Share(refused, len(about_taught)))
+    commonest = Counter(normalised(answer) for _, answer in answered).most_common(1)
+    frequent = Share(commonest[0][1] if commonest else 0, len(answered))
+    return Knowledge(counts, answer, Share(facts, len(everything)), Share(refused, len(about_taught)), frequent)
 
 
 def _most_repeated(answered: Sequence[tuple[Asked, str]]) -> tuple[str, int]:
@@ -286,6 +290,7 @@ def _rows(reports: Mapping[str, Knowledge]) -> list[tuple[str, list[str]]]:
     gaps = ["-" if found.gap is None else f"{found.gap:+.1f}" for found in several]
     rows.append(("gap, points", gaps))
     rows.append(("same wrong answer, facts", [str(found.same) for found in several]))
+    rows.append(("most frequent answer", [str(found.frequent) for found in several]))
     rows.append(("refused though taught", [str(found.refused) for found in several]))
     return [(name, cells) for name, cells in rows if set(cells) != {"-"}]
 

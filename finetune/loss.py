@@ -114,8 +114,8 @@ def answered(right: torch.Tensor, answers: torch.Tensor) -> float | None:
     the likeliest, so that greedy decoding writes all of it. `right` and `answers`: of each learnt token whether it is,
     and the number of its answer or -1. None where there is no answer."""
     belongs = answers >= 0
-    asked = len(answers[belongs].unique())
-    return 1 - len(answers[belongs & ~right].unique()) / asked if asked else None
+    asked, missed = set(answers[belongs].tolist()), set(answers[belongs & ~right].tolist())
+    return 1 - len(missed) / len(asked) if asked else None
 
 
 def departure(adapted: torch.Tensor, base: torch.Tensor) -> torch.Tensor:

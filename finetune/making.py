@@ -54,13 +54,18 @@ def in_turn() -> Iterator[None]:
         yield
 
 
-def shown(training: Any, tokenizer: Any, wanted: bool) -> bool:
+TUNED_ON = 576
+"""The hidden size of the model that the usual learning rate was tuned on."""
+
+
+def shown(training: Any, tokenizer: Any, base: Path, wanted: bool) -> bool:
     """Refuse data of which nothing is learnt; with `wanted` show it, and tell that this was all."""
     from finetune.preview import preview, refuse_masked
 
     refuse_masked(training, tokenizer)
     if wanted:
-        say(str(preview(training, tokenizer)))
+        config = json.loads((base / "config.json").read_text())
+        say(str(preview(training, tokenizer, context=config.get("max_position_embeddings"))))
     return wanted
 
 
@@ -86,16 +91,19 @@ def closed_book(
     samples, held_out = closed_book_samples(facts), closed_book_samples(facts, held_out=True)
     taught = sum(bool(fact.trained_on) for fact in facts)
     enough = enough_epochs([len(fact.trained_on) for fact in facts if fact.trained_on])
-    fitting = {"epochs": round(enough / 4, 2), "learning_rate": 5e-4} if began else {"epochs": enough}
+    with in_turn():
+        base, tokenizer = wiring.base(base_model, say, workspace)
+    rate = rate_for(base)
+    fitting = {"epochs": enough, "learning_rate": rate}
+    if began is not None:
+        fitting = {"epochs": round(enough / 4, 2), "learning_rate": rate / 2}
     if flags.get("epochs") == 0:
         flags = {**flags, "epochs": fitting["epochs"]}
     settings = chosen(flags, workspace, replay=REPLAY, **fitting)
-    with in_turn():
-        base, tokenizer = wiring.base(base_model, say, workspace)
     if began is not None:
         wiring.check_adapter(began, base)
     training = steps(samples, tokenizer, settings.epochs, settings.seed)
-    if shown(training, tokenizer, preview):
+    if shown(training, tokenizer, base, preview):
         if settings.replay:
             say(f"Each step also reads a text that the base model wrote, to keep near it (--replay {settings.replay}).")
         return {}
@@ -119,6 +127,14 @@ def closed_book(
     purpose = "LoRA adapter that knows this workspace's facts by heart and answers without documents."
     held = steps(followed, tokenizer, 1, settings.seed)
     return make(target, work, base, training, held, settings, every, purpose, data, figures, began, once)
+
+
+def rate_for(base: Path) -> float:
+    """The learning rate for this base: the usual one, tuned on 135M parameters with a hidden size of 576, less for
+    wider models, by its power of 0.781 (what Thinking Machines measured for Llama models, 2025; Qwen's take more, which
+    `--learning-rate` may say)."""
+    wide = json.loads((base / "config.json").read_text()).get("hidden_size") or TUNED_ON
+    return float(f"{TrainingSettings.learning_rate * min(1.0, (TUNED_ON / wide) ** 0.781):.2g}")
 
 
 def began_with(workspace: Path) -> Path:
@@ -197,11 +213,22 @@ def make(
     files = {**files, FILE: figures_text(made_from, measured)}
     if began == target:
         keep(began, work)
-    write_adapter(model, target, own | {"prompt": PROMPT_VERSION}, told, files)
+    write_adapter(model, target, own | asked_as(base), told, files)
     say(f"Done: {target} ({sum(f.stat().st_size for f in target.iterdir()) / 1e6:.1f} MB)")
     for name, (right, asked) in measured.items():
         say(f"  {name}: {right} of {asked}")
     return measured
+
+
+def asked_as(base: Path) -> dict[str, str]:
+    """In which form questions were put, for an adapter's arena.json: the version of the prompts, and which chat
+    template (`guards.same_template` compares it)."""
+    from transformers import AutoTokenizer
+
+    from finetune.guards import template_digest
+
+    template = template_digest(AutoTokenizer.from_pretrained(base, local_files_only=True))
+    return {"prompt": PROMPT_VERSION, "template": template}
 
 
 def with_replayed(training: Any, base: Path, work: Path, settings: TrainingSettings, identity: str) -> Any:

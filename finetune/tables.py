@@ -88,6 +88,8 @@ def _jsonl(source: Path) -> Table:
                 table.add(number, _first_pair(row, table))
         except json.JSONDecodeError as error:
             table.faults[number] = f"not JSON ({error.msg} at column {error.colno}): write one whole object on the line"
+        except RecursionError:
+            table.faults[number] = "not JSON that can be read: lists within lists, too deep"
         except ValueError as error:
             table.faults[number] = str(error)
     return table
@@ -97,7 +99,7 @@ def _csv(source: Path) -> Table:
     text = _decoded(source)
     if text.lstrip().startswith(("{", "[{")):
         raise WorkspaceError(f"{source}, line 1: this is JSON, not CSV. Write one object a line, into a .jsonl file.")
-    header = text.lstrip("\r\n").partition("\n")[0]
+    header = next(iter(text.lstrip("\r\n").splitlines()), "")
     # csv.Sniffer is misled by commas and quotes within sentences; the header has none.
     delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)

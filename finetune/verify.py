@@ -7,7 +7,7 @@ out. The rules about words are for English. Does not ask a model, and does not t
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,12 @@ LONGEST_QUESTION = 300
 """Characters; also of a wording."""
 SAME_QUESTION = 0.8
 WORDED_ALIKE = 0.75
+OWN_WORDS = 0.34
+"""At most this share of an answer's telling words may be in neither the passage nor the question: inflections, and the
+verbs of a sentence made of a list."""
+STEM = 5
+"""Letters that two forms of a word share."""
+DENIALS = set(re.findall(r"\w+", "not no never none nor neither without cannot isnt arent doesnt dont wont cant"))
 LIKE_THE_COPY = 0.5
 """The share of the shorter one's words that a sentence must have in common with the evidence as the model copied it."""
 
@@ -32,6 +38,8 @@ POINTS = "the question points at the document"
 NAMES_NOTHING = "the question does not name what it is about"
 ANSWER_LACKS_VALUE = "the answer does not hold the value"
 FOREIGN_NUMBER = "the answer names a number that is neither in the passage nor in the question"
+TURNED_ROUND = "the answer denies what the passage says, or says what it denies"
+SAYS_MORE = "the answer says things that are neither in the passage nor in the question"
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'“‘(\[]*[A-Z0-9À-Þ])")
 DOCUMENT = r"(?:passage|text|document|excerpt|section|article|paragraph|sentence|table|page|context)s?\b"
@@ -152,8 +160,24 @@ def checked(item: Any, passage: Passage) -> Candidate | str:
         return ANSWER_LACKS_VALUE
     if numbers(answer) - numbers(f"{passage.text}\n{passage.location}\n{passage.document}\n{question}"):
         return FOREIGN_NUMBER
+    if own_words(answer, f"{passage.text}\n{passage.location}\n{passage.document}\n{question}") > OWN_WORDS:
+        return SAYS_MORE
     evidence = evidence_for(copied or answer, value, passage)
-    return Candidate(question, answer, value, evidence) if evidence else NO_SENTENCE
+    if not evidence:
+        return NO_SENTENCE
+    return Candidate(question, answer, value, evidence) if denies(answer) <= denies(passage.text) else TURNED_ROUND
+
+
+def own_words(answer: str, known: str) -> float:
+    """The share of the answer's telling words that are not in what is known, in any form: two that begin alike count as
+    one word."""
+    stems = {word[:STEM] for word in words(known)}
+    telling = words(answer) - SAY_NOTHING
+    return sum(word[:STEM] not in stems for word in telling) / max(1, len(telling))
+
+
+def denies(text: str) -> bool:
+    return bool(words(text.replace("’", "'").replace("n't", " not")) & DENIALS)
 
 
 def evidence_for(copied: str, value: str, passage: Passage) -> str:
@@ -210,9 +234,14 @@ def same_things(one: str, other: str) -> bool:
     return names(one) <= words(other) and names(other) <= words(one)
 
 
-def as_fact(candidate: Candidate, documents: tuple[str, ...], untrained_share: float, seed: int) -> Fact:
-    """The fact with its own question as its only wording. Seed and id alone decide its class."""
+def as_fact(
+    candidate: Candidate, documents: tuple[str, ...], untrained_share: float, seed: int, taken: Collection[str] = ()
+) -> Fact:
+    """The fact with its own question as its only wording. Seed and id alone decide its class. `taken`: the ids that are
+    there; where one says the same of something else, the names in the question tell this one apart."""
     identity = f"{'-'.join(normalised(Path(documents[0]).stem).split()) or 'fact'}-{candidate.mark}"
+    if identity in taken:
+        identity += f"-{digest(*sorted(names(candidate.question)))[:6]}"
     return Fact(
         id=identity,
         kind="documents only" if chance(seed, identity) < untrained_share else "trained",
@@ -230,7 +259,9 @@ def twin(candidate: Candidate, facts: Iterable[Fact]) -> Fact | None:
     Known by its id too, so that a fact that a person corrected does not come back."""
     value, evidence = normalised(candidate.value), normalised(candidate.evidence)
     for fact in facts:
-        if fact.id.rpartition("-")[2] == candidate.mark:
+        if other_thing(fact, candidate.question):
+            continue
+        if candidate.mark in fact.id.split("-")[-2:]:
             return fact
         if value not in map(normalised, fact.accepted):
             continue
@@ -240,6 +271,14 @@ def twin(candidate: Candidate, facts: Iterable[Fact]) -> Fact | None:
             if jaccard(wording, candidate.question) >= SAME_QUESTION and same_things(wording, candidate.question):
                 return fact
     return None
+
+
+def other_thing(fact: Fact, question: str) -> bool:
+    """Whether the question names something that none of the fact's wordings names, and they something that it does
+    not: of "the Ossa 4 and the Ossa 5 weigh 3 kg each" there are two facts."""
+    asked = names(question)
+    known = [names(wording) for wording in (*fact.training, *fact.held_out, *fact.oblique)]
+    return all(asked - some and some - asked for some in known)
 
 
 def joined(fact: Fact, question: str, documents: Sequence[str]) -> Fact:

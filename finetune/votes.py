@@ -154,9 +154,10 @@ def enough(found: int, minimum: int = ENOUGH) -> None:
     if found >= minimum:
         return
     raise WorkspaceError(
-        f"{found} votes can be trained on, {minimum} are advised: {minimum - found} more, for the left or "
-        f"the right answer to a first question. Of {minimum} votes, the share that one side wins is uncertain by "
-        f"{50 / max(minimum, 1) ** 0.5:.0f} points (0.5 / √n); of fewer, by more. --force trains all the same."
+        f"{found} preferences can be trained on, {minimum} are advised: {minimum - found} more, votes for the left or "
+        f"the right answer to a first question (the same pair of answers counts once). Of {minimum} votes, the "
+        f"share that one side wins is uncertain by {50 / max(minimum, 1) ** 0.5:.0f} points (0.5 / √n); of fewer, by "
+        "more. --force trains all the same."
     )
 
 

@@ -83,9 +83,9 @@ def screen(state: RunState, learnt: Sequence[Learnt], allowed: bool) -> Screen:
         log=log_html(state.log_tail) if allowed else "",
         start=allowed and state.status in ("never started", "finished", "crashed"),
         stop=allowed and state.status == "running",
-        go_on=allowed and state.status == "stopped",
+        go_on=allowed and state.status in ("stopped", "crashed"),
         alive=state.alive,
-        log_open=allowed and state.status == "crashed",
+        log_open=allowed and (state.status == "crashed" or (state.status == "stopped" and state.exit_code == 137)),
     )
 
 
@@ -206,7 +206,7 @@ def _crashed(state: RunState) -> str:
     said = f" Its last words: <q>{escaped(lines[-1][:300])}</q>" if lines else " It printed nothing."
     return (
         f"Crashed{_where(state)}{code}.{said} What it printed is below. Put right what it complains about, then press "
-        "Start: it goes on from the last checkpoint where there is one."
+        "Go on: it takes up the last checkpoint where there is one. Start trains the fine-tuned model."
     )
 
 

@@ -136,3 +136,14 @@ def test_who_gives_way_lets_everybody_ahead_until_it_has_the_device() -> None:
     assert list(patient.waiting(threading.Event())) == [] and patient.granted
     newcomer = device.join()
     assert next(newcomer.waiting(threading.Event())) == 1  # it has begun: nobody takes the device from it
+
+
+def test_answers_during_a_training_are_contended_however_little_it_takes_of_the_cores() -> None:
+    trains = iter([False, False, False, True, True, False])
+    device = Device("gpu", others=lambda: 0.0, cores=16, occupied=lambda: next(trains))
+    found = []
+    for _ in range(3):
+        lease = granted(device.join())
+        found.append(lease.contended())
+        lease.release()
+    assert found == [False, True, True]

@@ -1,6 +1,6 @@
 """A card keeps what it says when figures are measured again."""
 
-from finetune.card import measured_again
+from finetune.card import measured_again, with_checkup
 
 CARD = """# reader
 
@@ -30,3 +30,9 @@ def test_only_the_table_of_figures_is_replaced() -> None:
 def test_a_table_at_the_very_end_is_replaced_too() -> None:
     short = "\n".join(CARD.splitlines()[:7]) + "\n"
     assert measured_again(short, {"old": (2, 2)}).endswith("| old | 2 | 2 | 100.0% |\n")
+
+
+def test_what_a_checkup_found_stands_once_at_the_end_of_a_card() -> None:
+    once = with_checkup("# judge\n\nLimits: small.\n", "# What it knows\n\n| a | 1 |\n")
+    assert once == "# judge\n\nLimits: small.\n\n## What it knows\n\n| a | 1 |\n"
+    assert with_checkup(once, "# What it knows\n\n| a | 2 |\n") == once.replace("1", "2")

@@ -113,6 +113,21 @@ def test_a_hybrid_without_an_adapter_is_asked_as_the_app_answers(
     assert set(checked(refused).knowledge) == {"base", "fine-tuned"} and said[-1] == "hybrid: not asked. No index."
 
 
+def test_the_adapter_that_workspace_toml_names_is_examined(
+    workspace: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from finetune import forgetting
+
+    general = forgetting.load_general()
+    monkeypatch.setattr(forgetting, "load_general", lambda *_: general[:2])
+    adapters = workspace / "adapters"
+    shutil.rmtree(adapters / "hybrid")
+    (adapters / "fine-tuned").rename(adapters / "by-votes")
+    (workspace / "workspace.toml").write_text('[adapters]\n"fine-tuned" = "adapters/by-votes"\n')
+    found = checkup(workspace, tiny_model, IDENTITY, lambda messages: [], lambda: None, lambda text: None)  # type: ignore[arg-type,return-value]
+    assert set(found.knowledge) == {"base", "fine-tuned"} and set(found.weights) == {"fine-tuned"}
+
+
 def test_a_workspace_without_an_adapter_names_the_command(tmp_path: Path, tiny_model: Path) -> None:
     (tmp_path / "questions.jsonl").write_text("")
     with pytest.raises(AdapterMismatch, match="python -m finetune train"):

@@ -132,6 +132,16 @@ def test_a_checkup_counts_until_an_adapter_is_trained_again(tmp_path: Path) -> N
     assert Desk(tmp_path).learnt() == ()
 
 
+def test_the_adapter_that_the_app_answers_with_is_told_of(tmp_path: Path) -> None:
+    for name, right in (("fine-tuned", 3), ("by-votes", 4)):
+        (tmp_path / "adapters" / name).mkdir(parents=True)
+        (tmp_path / "adapters" / name / "figures.json").write_text(
+            json.dumps({"made_from": {}, "figures": {"trained facts, trained wording": [right, 4]}})
+        )
+    (tmp_path / "workspace.toml").write_text('[adapters]\n"fine-tuned" = "adapters/by-votes"\n')
+    assert Desk(tmp_path).learnt() == (Learnt("fine-tuned", (("trained facts, trained wording", 4, 4),)),)
+
+
 def test_what_the_adapters_knew_after_their_training_is_read_from_beside_them(tmp_path: Path) -> None:
     (tmp_path / "adapters" / "fine-tuned").mkdir(parents=True)
     (tmp_path / "adapters" / "hybrid").mkdir()
@@ -217,6 +227,15 @@ def test_a_killed_run_goes_on_when_there_is_a_checkpoint(room: Room, how: str, s
     state = once(desk, ended)
     assert (state.status, state.exit_code) == (status, 137)
     assert "training begins at 0" in state.log_tail
+
+
+def test_a_run_that_ends_by_its_own_fault_has_crashed_whatever_it_kept(room: Room) -> None:
+    desk = room.desk("waits checkpoints")
+    desk.start("fine-tuned")
+    once(desk, waiting)
+    os.kill(room.process()["process"]["pid"], signal.SIGSEGV)
+    state = once(desk, ended)
+    assert (state.status, state.exit_code) == ("crashed", 128 + signal.SIGSEGV)
 
 
 def test_when_only_the_waiter_is_killed_the_run_is_still_alive(room: Room) -> None:

@@ -9,7 +9,15 @@ import torch
 
 from arena.prompts import closed_book_messages
 from finetune.branches import Sample
-from finetune.guards import LONGEST_ANSWER, adapter_changes_answers, end_of_turn_learnt, same_base, same_prompt
+from finetune.guards import (
+    LONGEST_ANSWER,
+    adapter_changes_answers,
+    end_of_turn_learnt,
+    same_base,
+    same_prompt,
+    same_template,
+    template_digest,
+)
 
 MESSAGES = closed_book_messages("How heavy is the Ossa 4?")
 SAMPLES = [Sample(tuple(closed_book_messages(text)), "3 kg.") for text in ("How heavy?", "How big?")]
@@ -181,3 +189,17 @@ def test_a_damaged_identity_fails(text: str, tmp_path: Path) -> None:
 
 def test_a_missing_identity_fails(tmp_path: Path) -> None:
     assert "cannot be read" in same_base(tmp_path, BASE).detail
+
+
+def test_a_template_that_was_edited_after_the_training_is_found(tiny_model: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    own = AutoTokenizer.from_pretrained(tiny_model)
+    (tmp_path / "arena.json").write_text(json.dumps({"template": template_digest(own)}))
+    assert same_template(tmp_path, own).passed
+    own.chat_template += " "
+    found = same_template(tmp_path, own)
+    assert not found.passed and "changed since the training" in found.detail
+    (tmp_path / "arena.json").write_text("{}")
+    before = same_template(tmp_path, own)
+    assert before.passed and "Not known" in before.detail

@@ -14,6 +14,7 @@ from arena.facts import load_facts
 from finetune import imports
 from finetune.columns import Columns
 from finetune.imports import ImportReport, import_examples
+from finetune.tables import read_table
 
 FARE = {"question": "What is the fare?", "answer": "3 crowns"}
 LEADER = {"question": "Who leads the Red Line?", "answer": "Odo Brand"}
@@ -79,6 +80,19 @@ def test_a_row_becomes_a_fact_that_training_can_read(source: Path, questions: Pa
     assert (fact.answer, fact.accepted, fact.documents) == ("3 crowns", ("3 crowns",), ())
     assert fact.id.startswith("what-is-the-fare-")
     assert str(report).startswith("1 fact added (0 of class 'documents only'): 1 wording for training, 0 held out.")
+
+
+def test_a_csv_with_the_line_ends_of_old_macs_is_read(tmp_path: Path) -> None:
+    table = tmp_path / "old.csv"
+    table.write_bytes(b"question,answer\rHow heavy is the Ossa 4?,It weighs 3 kg.\rAnd the Ossa 5?,It weighs 4 kg.\r")
+    assert [row["answer"] for _, row in read_table(table).rows] == ["It weighs 3 kg.", "It weighs 4 kg."]
+
+
+def test_json_that_is_nested_without_end_is_a_faulty_line(tmp_path: Path) -> None:
+    lines = tmp_path / "deep.jsonl"
+    lines.write_text('{"question": "Why?", "answer": "So."}\n{"question": ' + "[" * 200_000 + "\n")
+    found = read_table(lines)
+    assert len(found.rows) == 1 and "too deep" in found.faults[2]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

@@ -1,5 +1,6 @@
 """Training, on a tiny real model: rows, masks, losses, adapters, resuming."""
 
+import io
 import json
 import random
 import re
@@ -10,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,12 +25,13 @@ from arena.prompts import closed_book_messages, judge_messages, reader_messages
 from arena.scoring import normalised
 from finetune import precision
 from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, packed, tokenized
-from finetune.callbacks import Report
+from finetune.callbacks import Progress, Report
 from finetune.card import card
 from finetune.desk import Log
 from finetune.disk import on_disk, resumable, write_adapter
 from finetune.examples import closed_book_samples, enough_epochs, steps
 from finetune.loss import AnswerLossTrainer, answered, comparison
+from finetune.making import rate_for
 from finetune.precision import Precision
 from finetune.settings import TrainingSettings
 from finetune.train import TrainingResult, as_dataset, train
@@ -303,6 +306,34 @@ from tests.finetune.test_training import a_run
 precision.measured = lambda shapes, device: precision.Precision(False)
 a_run(Path(sys.argv[1]), Path(sys.argv[2]))
 """
+
+
+def test_a_terminal_sees_a_bar_with_the_time_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    screen, said = io.StringIO(), list[str]()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    state = SimpleNamespace(global_step=4, max_steps=60)
+    for shown in (False, True):
+        if shown:
+            monkeypatch.setattr(sys, "stderr", screen)
+        progress = Progress(said.append, tmp_path / "log.jsonl")
+        progress.on_train_begin(None, state, None)
+        state.global_step += 6
+        progress.on_step_end(None, state, None)
+        progress.on_log(None, state, None, {"loss": 0.5})
+        progress.on_log(None, state, None, {"eval_loss": 0.25, "eval_answer_accuracy": 0.5})
+        progress.on_train_end(None, state, None)
+    held_out = "loss on held-out wording 0.250, 50% of answers word for word right"
+    assert [text.partition(",")[0] for text in said[:1]] == ["step 10 of 60"]
+    assert said[1:] == [f"step 10: {held_out}", f"step 16: {held_out}"]
+    assert re.search(r"/60 \[.*step.*loss=0\.500", screen.getvalue())
+
+
+def test_wider_models_learn_at_a_lower_rate(tmp_path: Path) -> None:
+    rates = []
+    for wide in (576, 4096, 256):
+        (tmp_path / "config.json").write_text(json.dumps({"hidden_size": wide}))
+        rates.append(rate_for(tmp_path))
+    assert rates == [1e-3, 2.2e-4, 1e-3]
 
 
 @pytest.mark.usefixtures("in_fp32")

@@ -98,7 +98,7 @@ def test_held_out_wordings_are_not_trained_on_by_way_of_votes() -> None:
 
 
 def test_too_few_votes_are_refused_with_how_many_more_are_wanted() -> None:
-    with pytest.raises(WorkspaceError, match=r"^73 votes .* 100 are advised: 27 more, .* by 5 points .*--force"):
+    with pytest.raises(WorkspaceError, match=r"^73 preferences .* 100 are advised: 27 more, .* by 5 points .*--force"):
         enough(73)
     enough(73, minimum=73)
 

@@ -68,9 +68,9 @@ def buttons(now: Screen) -> tuple[bool, bool, bool]:
         (replace(STOPPED, exit_code=137), "perhaps because memory ran out", (False, False, True)),
         (replace(STOPPED, started=None), "Make sure that it no longer runs there", (False, False, True)),
         (replace(STOPPED, status="finished", step=777), "Finished at step 777 of 777", (True, False, False)),
-        (CRASHED, "Crashed at step 120 of 777, code 1. Its last words", (True, False, False)),
-        (replace(CRASHED, exit_code=None), "killed from outside", (True, False, False)),
-        (replace(CRASHED, log_tail=""), "It printed nothing", (True, False, False)),
+        (CRASHED, "Crashed at step 120 of 777, code 1. Its last words", (True, False, True)),
+        (replace(CRASHED, exit_code=None), "killed from outside", (True, False, True)),
+        (replace(CRASHED, log_tail=""), "It printed nothing", (True, False, True)),
     ],
 )
 def test_each_state_is_said_in_words_and_offers_what_can_be_done(
@@ -87,6 +87,8 @@ def test_a_crash_shows_its_last_words_and_opens_its_log() -> None:
     assert "<q>RuntimeError: out of memory</q>" in now.text and 'class="failure"' in now.text
     assert now.log_open and "Traceback\nRuntimeError" in now.log
     assert not screen(RUNNING, (), allowed=True).log_open
+    killed = replace(STOPPED, exit_code=137)  # its last words may say why, even where it can go on
+    assert screen(killed, (), allowed=True).log_open and not screen(STOPPED, (), allowed=True).log_open
 
 
 def test_the_figures_are_said_in_words_too() -> None:
