@@ -27,7 +27,7 @@ class Book:
     def __init__(self, questions: Path) -> None:
         self.path = questions.resolve()
         self.state = self.path.with_name(f"{self.path.stem}.passages.jsonl")
-        with _writing(self.path):
+        with writing(self.path):
             self.cut = [text for path in (self.path, self.state) if (text := mend(path))]
             lines = self.state.read_text(encoding="utf-8").splitlines()
         try:
@@ -44,7 +44,7 @@ class Book:
     def commit(self, key: str, new: Sequence[Fact], joined: dict[str, Fact]) -> None:
         """Put a passage's facts on disk, then that it is done: whatever happens between, nothing is lost or doubled."""
         rows = [row(fact) for fact in new]
-        with _writing(self.path):
+        with writing(self.path):
             rows += self._rewrite({id: fact for id, fact in joined.items() if fact != self.facts[id]})
             _append(self.path, b"".join(line + b"\n" for line in rows[: len(new)]))
             marks = [_mark(line) for line in rows]
@@ -121,7 +121,7 @@ def _append(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -137,7 +137,7 @@ def alone(questions: Path) -> Iterator[None]:
     if not questions.parent.is_dir():  # FileLock would make it.
         raise WorkspaceError(f"No folder {questions.parent}: make a workspace with `python app.py new PATH`.")
     lock = FileLock(questions.with_name(f".{questions.name}.lock"), timeout=0)
-    with _writing(questions):
+    with writing(questions):
         try:
             lock.acquire()
         except Timeout:  # An OSError, too.

@@ -21,6 +21,7 @@ def say(text: str) -> None:
 
 def add_to(app: typer.Typer) -> None:
     app.command()(examples)
+    app.command()(reword)
     app.command("import")(bring)
     app.command()(check)
     app.command()(export)
@@ -34,7 +35,7 @@ def examples(
     hold_out_wordings: float = typer.Option(0.2, help="The share of wordings that training never sees."),
     hold_out_facts: float = typer.Option(0.15, help="The share of facts that training never sees."),
     seed: int = typer.Option(42, help="Decides which are held out."),
-    limit: int = typer.Option(0, min=0, help="At most so many passages; 0 for all."),
+    limit: int = typer.Option(0, min=0, help="At most so many passages that are not done yet; 0 for all."),
 ) -> None:
     """Make questions and answers from the workspace's documents. The key is read from OPENAI_API_KEY.
 
@@ -43,16 +44,39 @@ def examples(
     from finetune.generate import GenerateSettings, generate_examples
 
     settings = GenerateSettings(wordings, hold_out_wordings, hold_out_facts, seed)
-    chat = wiring.chat_model(url, model, say)
-    passages = wiring.passages(workspace, say)
+    chat = wiring.chat_model(url, model, say, workspace)
     report = generate_examples(
-        passages[:limit] if limit else passages,
+        wiring.passages(workspace, say),
         chat,
         workspace / "questions.jsonl",
         settings,
         lambda progress: say(str(progress)),
+        limit=limit,
     )
     say(str(report))
+
+
+def reword(
+    workspace: Path = WORKSPACE,
+    url: str = typer.Option("", help="An OpenAI-compatible address, for example http://localhost:8000/v1."),
+    model: str = typer.Option("", help="The model's name there. Without an address: a local base model."),
+    wordings: int = typer.Option(10, min=1, help="Other wordings to a fact."),
+    hold_out_wordings: float = typer.Option(0.2, help="The share of wordings that training never sees."),
+    seed: int = typer.Option(42, help="Decides which are held out."),
+    limit: int = typer.Option(0, min=0, help="At most so many facts; 0 for all."),
+) -> None:
+    """Give facts that you wrote or imported other wordings, where none is held out yet. The key is read from
+    OPENAI_API_KEY.
+
+    Training needs several wordings of a fact, and some that it never sees. Run again, it goes on with those that are
+    left.
+    """
+    from finetune.generate import GenerateSettings
+    from finetune.rewording import reword as reworded
+
+    settings = GenerateSettings(wordings, hold_out_wordings, seed=seed)
+    chat = wiring.chat_model(url, model, say, workspace)
+    say(str(reworded(workspace / "questions.jsonl", chat, settings, say, limit)))
 
 
 def bring(
@@ -84,8 +108,9 @@ def check(
 
     A hybrid without an adapter of its own, which looks things up for most questions, takes most of the time: more than
     a second a question on two cores. With another base than the workspace's it is left out."""
+    from finetune.card import with_checkup
     from finetune.checkup import checkup
-    from finetune.figures import CHECKUP
+    from finetune.figures import CHECKUP, served
 
     folder, _ = wiring.base(base_model, say, workspace)
     found = checkup(
@@ -102,7 +127,10 @@ def check(
     adapters = workspace / "adapters"
     write_beside(adapters / "checkup.md", found.as_markdown())
     write_beside(adapters / CHECKUP, found.as_json())
-    say(f"Also in {adapters / 'checkup.md'}, and on the app's Training page.")
+    for path in served(workspace).values():
+        if (told := path / "README.md").is_file():
+            write_beside(told, with_checkup(told.read_text(encoding="utf-8"), found.as_markdown()))
+    say(f"Also in {adapters / 'checkup.md'}, in the adapters' cards and on the app's Training page.")
 
 
 def export(

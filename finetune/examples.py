@@ -43,7 +43,8 @@ def closed_book_samples(facts: Sequence[Fact], held_out: bool = False) -> list[S
     if not samples and held_out:
         raise WorkspaceError(
             "No held-out wordings in questions.jsonl: without them nobody can tell knowing from repeating. "
-            "Give some facts of class 'trained' a \"held_out\" wording that training does not see."
+            "Give some facts of class 'trained' a \"held_out\" wording that training does not see, or let a model "
+            "write them: `python -m finetune reword WORKSPACE --url ... --model ...`."
         )
     if not samples:
         raise WorkspaceError(

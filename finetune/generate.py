@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from langchain_core.language_models import BaseChatModel
@@ -126,7 +127,7 @@ class _Stopped(Exception):
     """The run was stopped before a request."""
 
 
-class _ModelFailed(Exception):
+class ModelFailed(Exception):
     """The model failed at every attempt; the cause is its own error."""
 
 
@@ -141,8 +142,10 @@ def generate_examples(
     settings: GenerateSettings,
     report: Report,
     stopped: Callable[[], bool] = lambda: False,
+    limit: int = 0,
 ) -> GenerateReport:
-    """Add the facts of the passages to `questions`, which is made if it is not there.
+    """Add the facts of the passages to `questions`, which is made if it is not there. `limit`: of those that are not
+    done at most so many; 0 for all.
 
     Raises:
         WorkspaceError: `questions` is malformed, cannot be written, or another run is writing it.
@@ -155,10 +158,11 @@ def generate_examples(
         for passage in passages:
             if passage.text.strip():
                 found.setdefault(verify.digest(passage.text, name, PROMPT_VERSION), []).append(passage)
-        asked = {key: alike for key, alike in found.items() if key not in book.done}
-        tally = GenerateReport(len(asked), unchanged=len(found) - len(asked))
+        new = {key: alike for key, alike in found.items() if key not in book.done}
+        asked = dict(islice(new.items(), limit or None))
+        tally = GenerateReport(len(asked), unchanged=len(found) - len(new))
         report(Progress(0, len(asked), 0, 0, told=tuple(book.cut)))
-        ask = _asking(model, settings, stopped)
+        ask = asking(model, settings, stopped)
         began, in_a_row = time.monotonic(), 0
         for number, (key, alike) in enumerate(asked.items(), 1):
             try:
@@ -167,7 +171,7 @@ def generate_examples(
             except _Stopped:
                 tally.stopped = True
                 break
-            except _ModelFailed as failed:
+            except ModelFailed as failed:
                 in_a_row += 1
                 error = f"{type(failed.__cause__).__name__}: {failed.__cause__}"
                 told = [f"{alike[0].document}, {alike[0].location}: left for the next run ({error})"]
@@ -188,7 +192,7 @@ def model_name(model: BaseChatModel) -> str:
     return str(getattr(model, "model_name", "") or getattr(model, "model", "") or model.get_name())
 
 
-def _asking(model: BaseChatModel, settings: GenerateSettings, stopped: Callable[[], bool]) -> Ask:
+def asking(model: BaseChatModel, settings: GenerateSettings, stopped: Callable[[], bool]) -> Ask:
     retrying = Retrying(
         stop=stop_after_attempt(ATTEMPTS), wait=wait_exponential(multiplier=settings.wait), reraise=True
     )
@@ -199,7 +203,7 @@ def _asking(model: BaseChatModel, settings: GenerateSettings, stopped: Callable[
         try:
             return str(retrying(model.invoke, [SystemMessage(system), HumanMessage(human)]).text)
         except Exception as error:
-            raise _ModelFailed from error
+            raise ModelFailed from error
 
     return ask
 
@@ -228,7 +232,8 @@ def _one_passage(
             same += 1
             joined[fact.id] = verify.joined(fact, candidate.question, documents)
         else:
-            fact = verify.as_fact(candidate, documents, settings.hold_out_facts, settings.seed)
+            taken = book.facts.keys() | new.keys()
+            fact = verify.as_fact(candidate, documents, settings.hold_out_facts, settings.seed, taken)
             new[fact.id] = (candidate, fact)
     facts = [_worded(candidate, fact, ask, settings) for candidate, fact in new.values()]
     book.commit(key, facts, joined)
@@ -254,12 +259,16 @@ def fenced(*parts: str) -> str:
 
 
 def _worded(candidate: Candidate, fact: Fact, ask: Ask, settings: GenerateSettings) -> Fact:
-    said: list[str] = []
-    if settings.wordings:
-        request = f"Write {settings.wordings} wordings of this question."
-        data = fenced(f"Question: {candidate.question}", f"Answer: {candidate.answer}")
-        items, _ = verify.json_items(ask(WORDINGS_PROMPT, f"{request}\n\n{data}"))
-        said = [verify.field({"wording": item}, "wording") or verify.field(item, "wording") for item in items]
+    said = said_otherwise(candidate.question, candidate.answer, ask, settings.wordings)
     wordings = verify.usable((*fact.training[1:], *said), candidate.question, candidate.value)
     training, held_out = verify.hold_out(wordings, settings.hold_out_wordings, settings.seed, fact.id)
     return replace(fact, training=training, held_out=held_out)
+
+
+def said_otherwise(question: str, answer: str, ask: Ask, wordings: int) -> list[str]:
+    """What the model says when it is asked for so many other wordings, usable or not."""
+    if not wordings:
+        return []
+    data = fenced(f"Question: {question}", f"Answer: {answer}")
+    items, _ = verify.json_items(ask(WORDINGS_PROMPT, f"Write {wordings} wordings of this question.\n\n{data}"))
+    return [verify.field({"wording": item}, "wording") or verify.field(item, "wording") for item in items]

@@ -176,8 +176,9 @@ class _Book:
         trained = [fact for fact in self._facts.values() if fact.kind == "trained" and fact.training]
         if trained and not any(fact.held_out or fact.oblique for fact in trained):
             yield (
-                "No trained fact has a held-out wording, and training asks for some: give facts three wordings or "
-                "more (columns 'question 2', 'question 3'), and a hold_out above 0."
+                "No trained fact has a held-out wording, and training asks for some: let a model write them "
+                "(`python -m finetune reword WORKSPACE --url ... --model ...`), or give facts three wordings or more "
+                "(columns 'question 2', 'question 3') and a hold_out above 0."
             )
 
     def _append(self, fact: Fact, line: str, number: int) -> None:

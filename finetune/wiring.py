@@ -66,8 +66,9 @@ def adapter_hash(adapter: Path) -> str:
     return found(adapter)
 
 
-def chat_model(url: str, name: str, report: Report) -> Any:
-    """A LangChain chat model: at an OpenAI-compatible address (the key from OPENAI_API_KEY), else the local base."""
+def chat_model(url: str, name: str, report: Report, workspace: Path) -> Any:
+    """A LangChain chat model: at an OpenAI-compatible address (the key from OPENAI_API_KEY), else a local base, without
+    a name the workspace's."""
     if url:
         from models.remote import remote_chat_model
 
@@ -75,7 +76,7 @@ def chat_model(url: str, name: str, report: Report) -> Any:
     from models.chat import LocalChatModel
     from models.engine import BASE, Engine, GenerationSettings
 
-    folder, _ = base(name, report)
+    folder, _ = base(name, report, workspace)
     return LocalChatModel(engine=Engine(folder, {}, GenerationSettings(max_new_tokens=LONGEST_REPLY)), adapter=BASE)
 
 

@@ -163,6 +163,9 @@ def test_broken_lines_are_told_and_the_whole_ones_kept() -> None:
         ({"question": "What is the Blue Line's fare in this document?"}, verify.POINTS),
         ({"answer": "A trip on the Blue Line is cheap."}, verify.ANSWER_LACKS_VALUE),
         ({"answer": "The Blue Line costs 3 crowns since 2004."}, verify.FOREIGN_NUMBER),
+        ({"answer": "The Blue Line does not cost 3 crowns."}, verify.TURNED_ROUND),
+        ({"answer": "The Blue Line doesn’t cost 3 crowns."}, verify.TURNED_ROUND),
+        ({"answer": "The Blue Line costs 3 crowns, leaks in storms and is banned in France."}, verify.SAYS_MORE),
     ],
 )
 def test_what_the_passage_does_not_bear_out_is_dropped(changed: dict[str, Any], why: str) -> None:
@@ -348,6 +351,25 @@ def test_the_same_value_of_another_thing_is_another_fact() -> None:
     assert verify.twin(Candidate(question.format(200), "", "11 watts", "11 watts, the 200."), [known]) is known
 
 
+def test_one_sentence_about_two_things_gives_two_facts(tmp_path: Path) -> None:
+    both = Passage("ossa.md", "Weights", "The Ossa 4 and the Ossa 5 each weigh 3 kg.")
+    said = [
+        {
+            "question": f"How heavy is the Ossa {n}?",
+            "answer": f"The Ossa {n} weighs 3 kg.",
+            "value": "3 kg",
+            "evidence": both.text,
+        }
+        for n in (4, 5)
+    ]
+    writer = Writer(said={both.text: said}, wordings={})
+    done, _ = run(tmp_path, writer, both)
+    found = {fact.training[0]: fact for fact in load_facts(tmp_path / "questions.jsonl")}
+    assert (done.added, done.joined) == (2, 0) and set(found) == {item["question"] for item in said}
+    again, _ = run(tmp_path, Writer(said={both.text: said}, wordings={}, model_name="writer-2"), both)
+    assert (again.added, again.joined) == (0, 2)
+
+
 def test_a_joined_question_never_comes_near_a_held_out_wording() -> None:
     fact = Fact("a", "trained", ("a.md",), ("What is the Blue Line fare?",), ("Blue Line: how dear?",), "3 crowns")
     for question, taken in (
@@ -367,6 +389,14 @@ def test_unchanged_passages_cost_nothing_in_a_later_run(tmp_path: Path) -> None:
     assert (done.passages, done.unchanged, done.added) == (1, 1, 1)
     assert not any(FARES.text in prompt for prompt in writer.prompts)
     assert (tmp_path / "questions.jsonl").read_bytes().startswith(before)
+
+
+def test_a_limit_counts_passages_that_are_not_done_yet(tmp_path: Path) -> None:
+    done, _ = run(tmp_path, Writer(), limit=1)
+    assert (done.done, done.unchanged) == (1, 0)
+    done, _ = run(tmp_path, Writer(), limit=1)
+    assert (done.done, done.unchanged) == (1, 1)
+    assert len(load_facts(tmp_path / "questions.jsonl")) == 3
 
 
 def test_another_model_is_asked_again_and_nothing_is_added_twice(tmp_path: Path) -> None:
