@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Elsewhere(Protocol):
-    """Keeps small files under names like "votes/ab12.json". Any method may raise whatever its network raises."""
+    """Keeps small files under names like "votes/3f/ab12.json". Any method may raise whatever its network raises."""
 
     @property
     def pause(self) -> float:

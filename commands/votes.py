@@ -125,11 +125,20 @@ def export(target: Path = TARGET, workspace: Path = WORKSPACE, kind: str = FORMA
         else:
             typer.echo(f"{target}: {exporter.training(target, kind):,} rows for {kind.upper()}")
         if kind == "dpo":
-            typer.echo(f"To train on them: python -m finetune from-votes {opened.path} --pairs {target}")
+            typer.echo(_training_told(opened, target))
         if anonymous and kind in TABLES:
             typer.echo(f"Names are pseudonyms, made with {opened.path / KEY}. What people wrote is as they wrote it.")
 
     said(action)
+
+
+def _training_told(opened: Workspace, target: Path) -> str:
+    """How pairs are trained on here, which takes them as JSON Lines only."""
+    lines = target.with_suffix(".jsonl")
+    command = f"python -m finetune from-votes {opened.path} --pairs {lines}"
+    if target.suffix == lines.suffix:
+        return f"To train on them: {command}"
+    return f"To train on them here, export them to {lines} instead, and then: {command}"
 
 
 def import_(source: str = SOURCE, workspace: Path = WORKSPACE) -> None:

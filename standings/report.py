@@ -7,7 +7,7 @@ import numpy as np
 
 from arena import bradley_terry, clustered
 from arena.judgements import BOTH_BAD, TIE, Bools, Filters, Ints, Judgements, Version
-from arena.standings import Headline, Options, Ranking, Report, Split, Strength
+from arena.standings import Headline, Options, Ranking, Rate, Report, Split, Strength
 from standings import effects, intervals, people, timing
 from standings.bootstrap import bootstrap
 from standings.headline import headline
@@ -40,8 +40,8 @@ def report(judgements: Judgements, filters: Filters) -> Report:
         wilson=total.wilson,
         bootstrap=bootstrap(wins, decided.prompt, decided.annotator),
         sign_test=intervals.sign_test(total.wins, total.losses),
-        ties=intervals.wilson(total.ties, total.votes),
-        both_bad=intervals.wilson(total.both_bad, total.votes),
+        ties=share(votes, TIE),
+        both_bad=share(votes, BOTH_BAD),
         groups=groups(judgements, filters, votes, first, second),
         effects=effects.effects(decided, first),
         ranking=ranking(kept),
@@ -80,6 +80,14 @@ class Sides:
             values = (said[decided] == WIN).astype(float)
             rate = intervals.clustered_rate(clustered.mean(values, prompt[decided], annotator[decided]))
         return Split(name, wins, losses, ties, bad, rate, intervals.wilson(wins, wins + losses))
+
+
+def share(votes: Judgements, outcome: int) -> Rate | None:
+    """How often all these votes say so, with the interval that allows for shared prompts and people."""
+    if not len(votes):
+        return None
+    said = (votes.outcome == outcome).astype(float)
+    return intervals.clustered_rate(clustered.mean(said, votes.prompt, votes.annotator))
 
 
 def groups(
@@ -173,10 +181,12 @@ def _by_version(votes: Judgements, sides: Sides, first: int) -> list[Split]:
 
 
 def _pair(judgements: Judgements, kept: Judgements, filters: Filters) -> tuple[int, int] | None:
-    """The pair asked for, or the one with the most votes that count."""
+    """The pair asked for, or the one with the most votes that count. None where the one asked for is no pair here:
+    another one's figures would be taken for it."""
     names = judgements.contestants
-    if len(filters.pair) == 2 and all(name in names for name in filters.pair) and len(set(filters.pair)) == 2:
-        return names.index(filters.pair[0]), names.index(filters.pair[1])
+    if filters.pair:
+        known = [names.index(name) for name in dict.fromkeys(filters.pair) if name in names]
+        return (known[0], known[1]) if len(known) == len(filters.pair) == 2 else None
     votes = kept if len(kept) else judgements
     if not len(votes):
         return None

@@ -1,6 +1,11 @@
-"""One value of a record: as a cell of a spreadsheet that computes nothing, as JSON, and back, checked."""
+"""One value of a record: as a cell of a spreadsheet that computes nothing, as JSON, and back, checked.
+
+A spreadsheet that separates cells at ";" or at tabs, as many are set up to, finds cells and lines within ours, quoted
+or not: what would begin one there is guarded, too.
+"""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +17,10 @@ FORMULAS = tuple("=+-@\t\r\n＝＋－＠")
 """What makes a spreadsheet take a cell for a formula, when it begins with it
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
 GUARD = "'"
+_LIVE = r"""(?='*"*(?:[=+\-@\t＝＋－＠]|\Z))"""
+"""After a separator: a formula, guarded or not, or our cell's end, whose quote would begin a cell."""
+_TO_GUARD = re.compile(rf"(?<=[;\t\r\n]){_LIVE}")
+_GUARDED = re.compile(rf"(?<=[;\t\r\n]){GUARD}{_LIVE}")
 
 _TYPES: dict[Kind, tuple[type, ...]] = {
     "text": (str,),
@@ -43,12 +52,13 @@ def as_json(value: Any) -> str:
 
 def defused(text: str) -> str:
     """A cell that no spreadsheet computes. Reversible: what begins with the guard itself gets one more."""
-    return GUARD + text if text.startswith((*FORMULAS, GUARD)) else text
+    inside = _TO_GUARD.sub(GUARD, text)
+    return GUARD + inside if text.startswith((*FORMULAS, GUARD)) else inside
 
 
 def restored(cell: str) -> str:
     """What `defused` was given."""
-    return cell.removeprefix(GUARD)
+    return _GUARDED.sub("", cell.removeprefix(GUARD))
 
 
 def as_cell(kind: Kind, nullable: bool, value: Any) -> str:
@@ -58,7 +68,7 @@ def as_cell(kind: Kind, nullable: bool, value: Any) -> str:
     if kind == "text":
         return GUARD if value == "" and nullable else defused(value)
     makers: dict[Kind, Callable[[Any], str]] = {
-        "json": as_json,
+        "json": lambda given: as_json(given).replace(";", "\\u003b"),  # as good as ";" to whoever reads JSON
         "truth": lambda given: str(given).lower(),
         "moment": lambda given: given.isoformat(),
     }

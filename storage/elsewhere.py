@@ -1,8 +1,11 @@
 """Where votes are sent to: a folder (a mounted volume), or a dataset or bucket on the Hugging Face Hub.
 
-The Hub's client is imported when it is first asked. Its token is the client's own matter (HF_TOKEN).
+The Hub takes at most 10,000 files in one folder (https://huggingface.co/docs/hub/storage-limits), so that votes are
+spread over 256: `votes/3f/NAME.json`. Earlier versions put them side by side, `votes/NAME.json`; both are found. The
+Hub's client is imported when it is first asked. Its token is the client's own matter (HF_TOKEN).
 """
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -32,6 +35,17 @@ def elsewhere_at(address: str) -> Elsewhere:
     return Folder(Path(address))
 
 
+def place_of(name: str) -> str:
+    """Where the file of this name is put, the same each time."""
+    return f"{PREFIX}{hashlib.sha256(name.encode()).hexdigest()[:2]}/{name}{ENDING}"
+
+
+def each_once(names: Collection[str]) -> list[str]:
+    """Without those that an earlier version put side by side, and that were sent again to a folder of their own."""
+    in_order = sorted(names, key=lambda name: (name.count("/"), name))
+    return sorted({name.rpartition("/")[2]: name for name in in_order}.values())
+
+
 def is_elsewhere(address: str) -> bool:
     """Whether votes were sent there: an address on the Hub, or a folder of such files."""
     return address.startswith((DATASET, BUCKET)) or bool(Folder(Path(address)).names())
@@ -59,8 +73,8 @@ class Folder:
             Path(half.name).replace(target)
 
     def names(self) -> Collection[str]:
-        found = (self.path / PREFIX).glob(f"*{ENDING}")
-        return [f"{PREFIX}{path.name}" for path in found if not path.name.startswith(".")]
+        found = (self.path / PREFIX).rglob(f"*{ENDING}")
+        return [path.relative_to(self.path).as_posix() for path in found if not path.name.startswith(".")]
 
     def get(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
         for name in names:
@@ -104,7 +118,9 @@ class HubDataset:
 
     def get(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
         with tempfile.TemporaryDirectory() as folder:
-            self.api.snapshot_download(self.name, repo_type="dataset", allow_patterns=list(names), local_dir=folder)
+            # One pattern: each file is held against each of them.
+            ours = f"{PREFIX}*{ENDING}"
+            self.api.snapshot_download(self.name, repo_type="dataset", allow_patterns=ours, local_dir=folder)
             yield from Folder(Path(folder)).get(names)
 
 
@@ -128,8 +144,10 @@ class HubBucket(HubDataset):
 
     def get(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
         with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / PREFIX).mkdir()
-            self.api.download_bucket_files(self.name, [(name, Path(folder) / name) for name in names])
+            files = [(name, Path(folder) / name) for name in names]
+            for parent in {path.parent for _, path in files}:
+                parent.mkdir(parents=True, exist_ok=True)
+            self.api.download_bucket_files(self.name, files)
             yield from Folder(Path(folder)).get(names)
 
 

@@ -11,7 +11,7 @@ the queue marks are shown with the names only.
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ SELECT (SELECT coalesce(max(number), 0) FROM vote_history),
        (SELECT count(*) FROM ballot WHERE repeats != '' AND state = 'voted'),
        (SELECT count(*) FROM ballot again JOIN ballot before ON before.id = again.repeats
         WHERE again.state = 'voted' AND before.state = 'voted' AND again.choice = before.choice),
-       (SELECT count(*) FROM answer)
+       (SELECT count(*) FROM answer), (SELECT count(*) FROM prompt)
 """
 # Comparisons and their answers are written once; what is new of them are new rows.
 _PAIRS = """
@@ -38,7 +38,7 @@ SELECT (SELECT count(*) FROM comparison), (SELECT count(*) FROM answer), (SELECT
        (SELECT count(*) FROM task WHERE comparison IS NOT NULL)
 """
 _COMPARISONS = """
-SELECT id, question, "left", "right", asked_at, blind FROM comparison
+SELECT id, question, "left", "right", asked_at, blind, CAST(histories AS TEXT) LIKE '%[[%' FROM comparison
 """
 _ANSWERS = """
 SELECT comparison, contestant, length(text), CAST(identity AS TEXT), first_token, total, contended,
@@ -46,8 +46,10 @@ SELECT comparison, contestant, length(text), CAST(identity AS TEXT), first_token
 FROM answer
 """
 _PROMPTS = """
-SELECT t.comparison, p.id, p.kind, p.topic, p.document, p.wording
-FROM task t JOIN prompt p ON p.id = t.prompt WHERE t.comparison IS NOT NULL
+SELECT id, text, kind, topic, document, wording FROM prompt ORDER BY added_at, id
+"""
+_ASKED = """
+SELECT comparison, prompt FROM task WHERE comparison IS NOT NULL
 """
 _VOTES = """
 SELECT v.comparison, v.annotator, v.choice, v.blind, CAST(v.reasons AS TEXT), v.cast_at, coalesce(v.seconds, b.seconds),
@@ -97,7 +99,8 @@ class _Pairs:
 
     def __init__(self, connection: sa.Connection) -> None:
         self.names = _Names()
-        self.compared = _Compared(_rows(connection, _COMPARISONS), _rows(connection, _PROMPTS), self.names)
+        prompts = _Prompts(_rows(connection, _PROMPTS), dict(_rows(connection, _ASKED)))
+        self.compared = _Compared(_rows(connection, _COMPARISONS), prompts, self.names)
         self.answers = _Answers(_rows(connection, _ANSWERS), self.compared, self.names)
 
 
@@ -144,21 +147,42 @@ class _Names:
         self.kinds, self.topics, self.documents, self.wordings = ({UNKNOWN: 0} for _ in range(4))
 
 
+class _Prompts:
+    """What is known of the queue's prompts: (a key, class, topic, document, wording). `asked`: a comparison's."""
+
+    def __init__(self, prompts: Sequence[Any], asked: Mapping[str, str]) -> None:
+        self._asked = asked
+        self._by_id = {row[0]: (row[0], *row[2:]) for row in prompts}
+        # Of prompts in the same words the first counts.
+        self._by_words = {_words(row[1]): self._by_id[row[0]] for row in reversed(prompts)}
+
+    def of(self, comparison: str, question: str, follows: bool) -> tuple[str, str, str, str, str]:
+        """Also where somebody asked outside the queue what is in it. A question that follows others says little alone:
+        nothing is known of it."""
+        if comparison in self._asked:
+            return self._by_id[self._asked[comparison]]
+        words = _words(question)
+        unknown = (words, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+        return unknown if follows else self._by_words.get(words, unknown)
+
+
+def _words(question: str) -> str:
+    """What is alike for questions in the same words."""
+    return " ".join(question.casefold().split()).rstrip("?.! ")
+
+
 class _Compared:
     """Columns over comparisons, and the place of each by id."""
 
-    def __init__(self, comparisons: Sequence[Any], prompts: Sequence[Any], names: _Names) -> None:
-        asked = {row[0]: row[1:] for row in prompts}
-        unknown = ("", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
-        stated = [asked.get(row[0], unknown) for row in comparisons]
-        keys = [known[0] or " ".join(row[1].casefold().split()) for row, known in zip(comparisons, stated, strict=True)]
+    def __init__(self, comparisons: Sequence[Any], prompts: _Prompts, names: _Names) -> None:
+        stated = [prompts.of(row[0], row[1], row[6]) for row in comparisons]
         self.places = {row[0]: place for place, row in enumerate(comparisons)}
         self.left = coded([row[2] for row in comparisons], names.contestants)
         self.right = coded([row[3] for row in comparisons], names.contestants)
         self.asked_at = _seconds([row[4] for row in comparisons])
         self.blind = np.array([row[5] for row in comparisons], dtype=bool)
         self.about = {
-            "prompt": coded(keys, {}),
+            "prompt": coded([known[0] for known in stated], {}),
             "kind": coded([known[1] for known in stated], names.kinds),
             "topic": coded([known[2] for known in stated], names.topics),
             "document": coded([known[3] for known in stated], names.documents),

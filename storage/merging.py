@@ -1,8 +1,9 @@
 """Takes records into a database without doubling any: what is here stays, of a vote the newest cast counts.
 
 The same thing is recognised by its id; a vote by comparison and annotator, a cast by all that it says, a prompt by its
-text, a task by prompt and sides, a ballot by task and annotator: two sites may have made it each on its own. Everything
-is taken in one transaction, or nothing.
+text, a task by prompt and sides, a ballot by task and annotator: two sites may have made it each on its own. Where a
+person voted on one task at both, both ballots are kept: each vote names its own, which says how the pair was shown.
+Everything is taken in one transaction, or nothing.
 """
 
 from collections import Counter
@@ -20,6 +21,7 @@ from arena.errors import ImportRefused
 from storage import tables
 from storage.cells import as_json
 from storage.queue import LOCK
+from storage.queue_rows import ELSEWHERE
 from storage.records import EXPORTED, Row, as_cast
 from storage.sheets import Placed
 
@@ -188,20 +190,27 @@ class _Merging:
 
     def ballots(self) -> None:
         comparisons = self._ids(tables.comparison)
+        known = {row["id"]: dict(row) for row in self.connection.execute(sa.select(tables.ballot)).mappings()}
+        voted = {_shown_to(row): row["id"] for row in known.values() if row["state"] == BallotState.VOTED}
 
         def at_home(placed: Placed) -> Row:
             row = placed.row
             self._check_ballot(placed)
             self._refuse_unless(placed, "task", row["task"] in self.task_ids)
             self._refuse_unless(placed, "comparison", row["comparison"] in comparisons)
-            return {**row, "task": self.task_ids[row["task"]]}
+            row = {**row, "task": self.task_ids[row["task"]]}
+            if row["id"] in known:
+                row["repeats"] = known[row["id"]]["repeats"]
+            if row["state"] == BallotState.VOTED and voted.setdefault(_shown_to(row), row["id"]) != row["id"]:
+                row["repeats"] = f"{ELSEWHERE}{row['id']}"
+            return row
 
         def closed_there(here: Row, there: Row) -> bool:
             again = here["id"] == there["id"] and there["id"] in self.revised
-            return there["state"] in DONE and (here["state"] not in DONE or again)
+            after_all = here["state"] == BallotState.SKIPPED and there["state"] == BallotState.VOTED
+            return there["state"] in DONE and (here["state"] not in DONE or again or after_all)
 
-        key = ("task", "annotator", "repeats")
-        self._same(tables.ballot, lambda row: tuple(row[name] for name in key), at_home, closed_there)
+        self._same(tables.ballot, _shown_to, at_home, closed_there, with_id=True)
 
     def _same(
         self,
@@ -209,9 +218,11 @@ class _Merging:
         key: Callable[[Row], tuple[Any, ...]],
         at_home: Callable[[Placed], Row] = lambda placed: placed.row,
         newer: Callable[[Row, Row], bool] = lambda here, there: False,
+        with_id: bool = False,
     ) -> dict[str, str]:
         """Take the rows of a table in which `key` may stand once, too, and return incoming id -> the id here. Of rows
-        with one id the last counts: what was sent elsewhere has a ballot once for each of its casts."""
+        with one id the last counts: what was sent elsewhere has a ballot once for each of its casts. `with_id`: a newer
+        row brings its id along."""
         rows = [dict(row) for row in self.connection.execute(sa.select(table)).mappings()]
         by_id, by_key = {row["id"]: row for row in rows}, {key(row): row for row in rows}
         ids = {}
@@ -224,8 +235,10 @@ class _Merging:
                 new.append(row)
                 by_id[row["id"]] = by_key[key(row)] = row
             elif newer(there, row):
-                values = {**row, "id": there["id"]}
+                values = row if with_id else {**row, "id": there["id"]}
                 self.connection.execute(sa.update(table).where(table.c.id == there["id"]).values(values))
+                del by_id[there["id"]]
+                by_id[values["id"]] = by_key[key(values)] = values
                 self.done.changed[table.name] += 1
             else:
                 self.done.kept[table.name] += 1
@@ -269,6 +282,11 @@ class _Merging:
 def _whose(row: Any) -> tuple[str, str]:
     """What a vote is known by: a person has one on each comparison."""
     return row["comparison"], row["annotator"]
+
+
+def _shown_to(row: Any) -> tuple[str, str, str]:
+    """What a ballot is known by: a person has one of each task, and one for each other that it checks."""
+    return row["task"], row["annotator"], row["repeats"]
 
 
 def _said(row: Any) -> tuple[Any, ...]:

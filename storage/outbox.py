@@ -29,7 +29,7 @@ from arena.errors import ImportRefused
 from storage import tables
 from storage.cells import as_json, plain
 from storage.database import Database
-from storage.elsewhere import ENDING, PREFIX
+from storage.elsewhere import each_once, place_of
 from storage.merging import Merged, merge
 from storage.records import Record, cast_records
 from storage.sheets import Placed, checked_row
@@ -140,7 +140,7 @@ def fetch(database: Database, elsewhere: Elsewhere, say: Callable[[str], object]
     """Take every vote that is elsewhere, as an import would. A file that cannot be read is said and left where it is.
     Raises what the place raises."""
     files: list[list[Placed]] = []
-    for name, content in elsewhere.get(sorted(elsewhere.names())):
+    for name, content in elsewhere.get(each_once(elsewhere.names())):
         try:
             files.append(_unpacked(name, content))
         except ImportRefused as error:
@@ -162,7 +162,7 @@ def _packed(found: Sequence[Record]) -> tuple[str, bytes]:
     cast = records[-1]
     said = hashlib.sha256(as_json(cast).encode()).hexdigest()[:16]
     content = as_json({"format": FORMAT, "records": records}).encode()
-    return f"{PREFIX}{cast['vote']}-{said}{ENDING}", content
+    return place_of(f"{cast['vote']}-{said}"), content
 
 
 def _unpacked(name: str, content: bytes) -> list[Placed]:

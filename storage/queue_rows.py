@@ -5,6 +5,10 @@ from typing import Any
 from arena.annotation import Ballot, BallotState, QueuedPrompt, Reason, Task, TaskState
 from storage.rows import Row
 
+ELSEWHERE = "elsewhere:"
+"""With a ballot's own id, in the column that names what is repeated: this person has another vote on the same task,
+which was brought together with this one by an import. It repeats nothing, and takes nobody's place."""
+
 
 def prompt_row(prompt: QueuedPrompt) -> dict[str, Any]:
     return {**vars(prompt), "source": prompt.source.value}
@@ -40,7 +44,7 @@ def ballot_from(row: Row) -> Ballot:
         plain=row["plain"],
         expires_at=row["expires_at"],
         id=row["id"],
-        repeats=row["repeats"],
+        repeats="" if row["repeats"].startswith(ELSEWHERE) else row["repeats"],
         state=BallotState(row["state"]),
         choice=row["choice"],
         skip_reason=row["skip_reason"],

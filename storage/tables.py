@@ -219,7 +219,7 @@ ballot = sa.Table(
     sa.Column("closed_at", UtcDateTime),
     sa.Column("seconds", sa.Float),
     _column("hasty", sa.Boolean),
-    # Once per person and pair; once more to check it, naming the first.
+    # Once per person and pair; once more to check it, naming the first; and see queue_rows.ELSEWHERE.
     sa.UniqueConstraint("task", "annotator", "repeats"),
 )
 

@@ -11,6 +11,7 @@ from storage import DATABASE_FILE, open_history
 from storage.elsewhere import Folder
 from storage.outbox import Outbox
 from tests.storage.contents import fill
+from tests.storage.examples import answered, pair, vote_on
 
 
 @pytest.fixture
@@ -75,6 +76,23 @@ def test_pairs_for_a_training_have_trls_columns(workspace: Path, tmp_path: Path,
     assert done.exit_code == 0, done.output
     for line in (tmp_path / "rows.jsonl").read_text().splitlines():
         assert list(json.loads(line)) == names.split()
+
+
+def test_the_way_to_train_on_exported_pairs_is_one_that_from_votes_can_read(workspace: Path, tmp_path: Path) -> None:
+    history = open_history(workspace / DATABASE_FILE)
+    compared = pair().with_answers({name: answered(name, f"{name} says so.") for name in ("rag", "fine-tuned")})
+    history.save(compared)
+    history.cast(vote_on(compared))
+    command = f"python -m finetune from-votes {workspace} --pairs {tmp_path / 'rows.jsonl'}"
+    for name, told in (
+        ("rows.jsonl", f"To train on them: {command}\n"),
+        (
+            "rows.parquet",
+            f"To train on them here, export them to {tmp_path / 'rows.jsonl'} instead, and then: {command}\n",
+        ),
+    ):
+        done = run("export", tmp_path / name, "--workspace", workspace, "--format", "dpo")
+        assert (tmp_path / name).is_file() and done.output.endswith(told), done.output
 
 
 def test_what_cannot_be_done_is_said_and_ends_with_one(workspace: Path, tmp_path: Path) -> None:

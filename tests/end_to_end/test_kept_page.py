@@ -57,7 +57,7 @@ def test_saved_and_backed_up_are_told_apart_and_all_of_it_can_be_downloaded(
     assert not violations(page)
     (workspace / "there" / "votes").unlink()
     expect(page.locator("#kept")).to_have_text("Saved and backed up.", timeout=30_000)
-    assert len(list((workspace / "there" / "votes").glob("*.json"))) == 1
+    assert len(list((workspace / "there" / "votes").glob("*/*.json"))) == 1
 
     page.get_by_role("tab", name="History").click()
     expect(page.get_by_role("link", name="CSV").first).to_be_visible()
@@ -89,5 +89,5 @@ def test_annotators_see_how_many_votes_are_saved_and_how_many_of_them_backed_up(
     assert not violations(page)
     (workspace / "there" / "votes").unlink()
     expect(page.locator("#annotate_kept")).to_have_text("In all: 1 vote saved and backed up.", timeout=60_000)
-    (file,) = (workspace / "there" / "votes").glob("*.json")
+    (file,) = (workspace / "there" / "votes").glob("*/*.json")
     assert "ballot" in [record["table"] for record in json.loads(file.read_text())["records"]]

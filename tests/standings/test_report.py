@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from arena.judgements import BOTH_BAD, LEFT, RIGHT, TIE, Filters, Repeats
+from standings.intervals import wilson
 from standings.report import report
 from tests.standings.examples import DAY, judgements, timed
 
@@ -63,6 +64,17 @@ def test_votes_of_ties_alone_have_no_rate() -> None:
     assert found.ties is not None and found.ties.share == 0.6
 
 
+def test_ties_and_both_bad_allow_for_votes_that_resemble_each_other() -> None:
+    prompt = np.arange(120) // 6
+    said = np.select([prompt % 4 == 0, prompt % 4 == 1], [TIE, BOTH_BAD], LEFT)
+    found = report(judgements(said, prompt=prompt, annotator=np.arange(120) % 6), ALL)
+    for rate in (found.ties, found.both_bad):
+        alone = wilson(30, 120)
+        assert rate is not None and alone is not None and (rate.share, rate.votes) == (0.25, 120)
+        # Six votes on a prompt all say the same: as sure as 20 votes, not as 120.
+        assert rate.high - rate.low > 2 * (alone.high - alone.low)
+
+
 def test_wilson_and_the_sign_test_are_the_published_ones() -> None:
     # Newcombe (1998), doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E, table I: 81 of 263.
     found = report(judgements(outcomes(182, 81)), replace(ALL, pair=("rag", "fine-tuned")))
@@ -91,6 +103,13 @@ def test_pairs_as_written_and_made_alike_stand_beside_each_other() -> None:
     assert written.votes + alike.votes == 3000 and alike.votes == np.count_nonzero(plain & queued)
     assert written.rate is not None and alike.rate is not None and written.rate.low > alike.rate.high
     assert written.rate.share == pytest.approx(0.7, abs=0.05) and alike.rate.share == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("pair", [("rag", "gone"), ("gone", "rag"), ("rag", "rag"), ("rag", "base")])
+def test_a_pair_without_votes_shows_no_other_pairs_figures(pair: tuple[str, ...]) -> None:
+    found = report(judgements(outcomes(10, 30)), replace(ALL, pair=pair))
+    assert found.headline.state == "no votes" and (found.total is None or not found.total.votes)
+    assert found.all_votes == 40 and [each for each, _ in found.options.pairs] == [("fine-tuned", "rag")]
 
 
 def test_swapped_sides_are_unswapped_for_whom_they_are_about() -> None:

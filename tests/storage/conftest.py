@@ -73,6 +73,19 @@ def history(path: Path, upgraded_file: Path) -> DatabaseHistory:
 
 
 @pytest.fixture
+def another(tmp_path: Path, upgraded_file: Path) -> Callable[[], DatabaseHistory]:
+    """Opens another, empty database each time."""
+    made: list[Path] = []
+
+    def make() -> DatabaseHistory:
+        made.append(tmp_path / f"another-{len(made)}.sqlite")
+        shutil.copyfile(upgraded_file, made[-1])
+        return open_history(made[-1])
+
+    return make
+
+
+@pytest.fixture
 def public_folder() -> Iterator[Path]:
     """A folder that an unprivileged user can reach, which pytest's own are not."""
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ from arena.answer import Timings
 from arena.comparison import Choice, Comparison
 from arena.events import Passage
 from arena.judgements import LEFT, RIGHT, TIE
+from arena.question import Turn
 from storage import DatabaseHistory, DatabaseJudgements, tables
 from tests.storage.examples import NOON, answered, pair, vote_on
 
@@ -96,6 +97,27 @@ def test_the_queues_prompt_says_what_a_question_is_about(history: DatabaseHistor
     found = source.judgements()
     about = (found.kinds[found.kind[0]], found.topics[found.topic[0]], found.documents[found.document[0]])
     assert (*about, found.wordings[found.wording[0]]) == ("trained", "lamps", "guide.pdf", "held out")
+
+
+def test_a_question_asked_freely_in_a_queued_prompts_words_is_about_the_same(
+    history: DatabaseHistory, source: DatabaseJudgements
+) -> None:
+    queued = saved(history, question="How long is it?")
+    before = {"rag": (Turn("What is a lamp?", "A light."),)}
+    for annotator, compared in (
+        ("Ann", queued),
+        ("Ben", saved(history, question="how  long is it")),
+        ("Cy", saved(history, question="How long is it?", histories=before)),
+        ("Dot", saved(history, question="How heavy is it?")),
+    ):
+        history.cast(vote_on(compared, annotator=annotator))
+    assert set(source.judgements().kind) == {0}
+    ballot(history, queued)
+    found = source.judgements()
+    kinds = {found.annotators[who]: found.kinds[kind] for who, kind in zip(found.annotator, found.kind, strict=True)}
+    assert kinds == {"Ann": "trained", "Ben": "trained", "Cy": "", "Dot": ""}
+    prompts = dict(zip([found.annotators[who] for who in found.annotator], found.prompt.tolist(), strict=True))
+    assert prompts["Ann"] == prompts["Ben"] and len(set(prompts.values())) == 3
 
 
 def test_a_repeat_that_is_judged_anew_counts_anew(history: DatabaseHistory, source: DatabaseJudgements) -> None:

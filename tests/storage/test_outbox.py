@@ -5,11 +5,14 @@ the Hub's two, whose client is replaced by one that takes only the calls that th
 asked.
 """
 
+import fnmatch
 import json
+import re
 import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -27,7 +30,7 @@ from arena.comparison import Choice, Comparison
 from arena.errors import StorageError
 from arena.judgements import RIGHT
 from storage import DatabaseHistory, DatabaseJudgements, DatabaseQueue, open_history, outbox, tables
-from storage.elsewhere import Folder, HubBucket, HubDataset, elsewhere_at
+from storage.elsewhere import Folder, HubBucket, HubDataset, elsewhere_at, is_elsewhere, place_of
 from storage.outbox import Outbox, restore
 from tests.storage.contents import ballot, everything, prompt, task
 from tests.storage.examples import NOON, full_pair, pair, vote_on, without_nul
@@ -70,7 +73,7 @@ class FakeHub:
         self.api.create_commit.side_effect = self._commit
         self.api.list_repo_files.side_effect = lambda *_, **__: [*self.kept.names(), "README.md"]
         self.api.snapshot_download.side_effect = lambda *_, allow_patterns, local_dir, **__: self._copy(
-            [(name, Path(local_dir) / name) for name in allow_patterns]
+            [(name, Path(local_dir) / name) for name in fnmatch.filter(self.kept.names(), allow_patterns)]
         )
         self.api.batch_bucket_files.side_effect = lambda _, add: self.kept.put({name: data for data, name in add})
         self.api.list_bucket_tree.side_effect = lambda *_, **__: [Entry(name) for name in self.kept.names()]
@@ -81,7 +84,7 @@ class FakeHub:
 
     def _copy(self, files: list[tuple[str, Path]]) -> None:
         for name, path in files:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes((self.kept.path / name).read_bytes())
 
 
@@ -315,7 +318,35 @@ def test_a_vote_is_in_the_outbox_from_the_moment_it_is_saved(history: DatabaseHi
     (content,) = there.files.values()
     tables = [record["table"] for record in json.loads(content)["records"]]
     assert tables == ["comparison", "answer", "answer", "vote", "vote_history"]
-    assert next(iter(there.files)).startswith(f"votes/{saved.id}-")
+    assert re.fullmatch(rf"votes/[0-9a-f]{{2}}/{saved.id}-\w+\.json", next(iter(there.files)))
+
+
+def test_a_hundred_thousand_votes_stay_below_what_the_hub_takes_in_one_folder() -> None:
+    folders = Counter(place_of(f"{number:x}").rpartition("/")[0] for number in range(100_000))
+    assert len(folders) == 256 and max(folders.values()) < 1_000
+
+
+def test_files_that_earlier_versions_put_side_by_side_come_back_and_nothing_comes_twice(
+    history: DatabaseHistory, there: Place, again: DatabaseHistory
+) -> None:
+    compared = voted(history)
+    Outbox(history.database, there).send()
+    spread = dict(there.get(there.names()))
+    before = {f"votes/{name.rpartition('/')[2]}": content for name, content in spread.items()}
+    there.put(before)
+    assert len(there.names()) == 6 and restore(again.database, there, print) == 3
+    assert list(again.vote_history(compared.id)) == list(history.vote_history(compared.id))
+
+
+def test_what_an_earlier_version_sent_comes_back_alone(
+    history: DatabaseHistory, again: DatabaseHistory, tmp_path: Path
+) -> None:
+    voted(history)
+    sent = FakeElsewhere()
+    Outbox(history.database, sent).send()
+    flat = Folder(tmp_path / "flat")
+    flat.put({f"votes/{name.rpartition('/')[2]}": content for name, content in sent.files.items()})
+    assert is_elsewhere(str(flat)) and restore(again.database, flat, print) == 3
 
 
 def test_a_dataset_is_made_private_and_asked_once_for_many_votes(history: DatabaseHistory, tmp_path: Path) -> None:
