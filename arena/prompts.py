@@ -34,7 +34,8 @@ Message = dict[str, str]
 
 _TEMPLATE_TOKEN = re.compile(
     r"[<＜][|｜][^<>＜＞|｜\s]{1,40}[|｜][>＞]"  # ChatML, Llama 3, Phi, Command R, Granite; DeepSeek with wide bars
-    r"|</?s>|<(?:bos|eos|pad|unk|mask|sep|cls)>|</?(?:start|end)_of_(?:turn|image)>"  # SentencePiece models, Gemma
+    r"|</?s>|<(?:bos|eos|pad|unk|mask|sep|cls)>|</?(?:start|end)_of_(?:turn|image|utterance)>"  # Gemma, Idefics
+    r"|\[g?MASK\]|<[se]op>"  # ChatGLM
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_(?:RESULTS|CALLS|CONTENT|ARGS))\]|<</?SYS>>"  # Mistral, Llama 2
     r"|</?(?:think|tool_(?:call|response)s?|function_calls?)>",
     re.IGNORECASE,

@@ -15,14 +15,14 @@ import numpy
 
 from arena.errors import IndexUnavailable
 from rag.blocks import Document, Skipped
-from rag.documents import Progress, Scanned, attempt, contents, is_archive, left_out, parse_document
-from rag.embedder import Embedder
+from rag.documents import Progress, Scanned, attempt, contents, hidden_from, is_archive, left_out, parse_document
+from rag.embedder import Embedder, longest_read
 from rag.parts import Part
 from rag.sections import Chunk, source_text, split_document
 from rag.settings import Settings
 from rag.store import File, Held, Manifest, Stamp, load_part
 
-FORMAT = "7"
+FORMAT = "8"
 """Raise it when parsing, splitting, what is embedded or a part's file changes, so that old indexes are rebuilt."""
 ENCODE_AT_ONCE = 8
 """Texts of about the same length, for what is shorter is computed as if it were as long. A document seldom has many:
@@ -79,6 +79,9 @@ class Build:
         for done, found in enumerate(scanned):
             self.progress("reading documents", done, len(scanned))
             files += self._file(found, known)
+        may_be_there = hidden_from(scanned)
+        files += (file for file in old if may_be_there(file.name) and self._has_all_of(file))
+        files.sort(key=lambda file: file.name)
         self.progress("reading documents", len(scanned), len(scanned))
         self._embed()
         documents = [held.part for file in files for held in file.documents]
@@ -91,7 +94,7 @@ class Build:
         key = self._key(found.name, found.digest)
         if found.left_out:
             yield _unused(found, found.left_out)
-        elif before and all(self._is_known(held.part) for held in before.documents) and not _by_chance(before):
+        elif before and self._has_all_of(before) and not _by_chance(before):
             yield before.renamed(found.name)
         elif not is_archive(found.name) and self._is_known(key):
             yield File(found.name, found.digest, found.size, (self._held(found.name, key, found.size),))
@@ -126,7 +129,8 @@ class Build:
         return Held(name, key, size, (self._to_embed.get(key) or self.parts[key]).note)
 
     def _split(self, document: Document) -> Chunked:
-        chunks = split_document(document, self.settings.chunk_tokens, self.embedder.count_tokens)
+        count, longest = self.embedder.count_tokens, longest_read(self.embedder)
+        chunks = split_document(document, self.settings.chunk_tokens, count, longest)
         return Chunked(tuple(replace(chunk, document="") for chunk in chunks), source_text(document), document.note)
 
     def _key(self, name: str, digest: str) -> str:
@@ -142,6 +146,9 @@ class Build:
                 return False
             self.parts[key], self._stamps[key] = loaded
         return True
+
+    def _has_all_of(self, file: File) -> bool:
+        return all(self._is_known(held.part) for held in file.documents)
 
     def _embed(self) -> None:
         texts = {key: _texts(chunked.chunks) for key, chunked in self._to_embed.items()}
@@ -173,7 +180,7 @@ class Build:
 
 
 def _part_shape(embedder: Embedder, settings: Settings) -> list[object]:
-    shape: list[object] = [FORMAT, embedder.identity, settings.chunk_tokens]
+    shape: list[object] = [FORMAT, embedder.identity, longest_read(embedder), settings.chunk_tokens]
     return [*shape, settings.in_context_weight, settings.in_passage_weight]
 
 

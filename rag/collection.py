@@ -11,7 +11,7 @@ from pathlib import Path
 
 from arena.errors import CollectionError
 from rag.collection_files import EXPECTED, Kind, columns, files_of, is_header
-from rag.collection_lines import Entry, Seen, bad, lines
+from rag.collection_lines import Entry, Seen, bad, lines, not_utf8
 from rag.collection_texts import fields, objects, table
 from rag.collection_trec import documents, topics
 
@@ -72,6 +72,7 @@ def read_collection(folder: Path) -> Collection:
     queries = {query: texts[names[query]] for query in sorted(names, key=lambda query: places[names[query]])}
     notes = [f"the judgements count the queries by their place in {asked.path.name}"] if counted else []
     notes += [*_left_out(told, names), *_empty(entries)]
+    notes += _older([*(file.path for file in files.documents), asked.path, judged])
     judgements = _of_documents({query: told[query] for query in told if query in names}, seen)
     return Collection(folder.resolve().name, entries, queries, judgements, len(texts), kind == "objects", tuple(notes))
 
@@ -157,3 +158,10 @@ def _empty(entries: Sequence[Entry]) -> Iterator[str]:
     if empty:
         documents = "1 document is" if len(empty) == 1 else f"{len(empty):,} documents are"
         yield f"{documents} empty ({empty[0]}) and cannot be found"
+
+
+def _older(paths: Sequence[Path]) -> Iterator[str]:
+    for path in paths:
+        if number := not_utf8(path):
+            counted = "1 line" if number == 1 else f"{number:,} lines"
+            yield f"{counted} of {path.name} not in UTF-8: read as Windows-1252"

@@ -16,7 +16,7 @@ from rag.collection_lines import lines
 from rag.collection_texts import BEGINS, FIELD
 
 Kind = Literal["objects", "fields", "table", "documents", "topics", "judgements"]
-"""How a file is written: BEIR's JSON, SMART's fields, a table of texts, TREC's <DOC> and <top>, and numbers."""
+"""How a file is written: BEIR's JSON, SMART's fields, a table of texts, TREC's <DOC> and <top> or <topic>, numbers."""
 Role = Literal["judgements", "queries", "documents"]
 
 KINDS: dict[Role, tuple[Kind, ...]] = {
@@ -171,7 +171,7 @@ def _is_judgements(first: Sequence[str], path: Path) -> bool:
 READ_AS: dict[Kind, Callable[[Sequence[str], Path], bool]] = {
     "fields": _is_fields,
     "documents": _is_trec("doc"),
-    "topics": _is_trec("top"),
+    "topics": _is_trec("top(?:ic)?"),
     "objects": lambda first, path: first[0].lstrip().startswith("{"),
     "judgements": _is_judgements,
     "table": lambda first, path: 2 * sum("\t" in line for line in first) >= len(first),

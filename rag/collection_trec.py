@@ -1,4 +1,5 @@
-"""Documents and topics of a test collection as TREC writes them: <DOC> and <top>, with or without closing tags inside.
+"""Documents and topics of a test collection as TREC writes them: <DOC>, and <top>, with or without closing tags inside,
+or in later years <topic number="1">.
 
 Tags may be in small or capital letters. Does not read judgements (`collection.py`).
 """
@@ -16,13 +17,18 @@ TEXTS = ("text", "lp", "leadpara")
 ASIDE = (*TITLES, "docno", "docid", "dochdr")
 TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 NUMBER = re.compile(r"<num>\s*(?:number:)?\s*([^\s<]+)", re.I)
-TITLE = re.compile(r"<title>\s*(?:topic:)?([^<]*)", re.I)
-DESCRIPTION = re.compile(r"<desc>\s*(?:description:)?([^<]*)", re.I)
+ATTRIBUTE = re.compile(r"\b(?:number|num|id)\s*=\s*[\"']?\s*([^\s\"'>]+)", re.I)
+ASKED = (
+    re.compile(r"<(?:title|query)>\s*(?:topic:)?([^<]*)", re.I),
+    re.compile(r"<desc(?:ription)?>\s*(?:description:)?([^<]*)", re.I),
+    re.compile(r"<question>([^<]*)", re.I),
+)
+TOPIC = "top(?:ic)?"
 
 
 def documents(path: Path, what: str, seen: Seen) -> Iterator[Entry]:
     """Named by <DOCNO>. One without <TEXT> has what else is in it as its text."""
-    for number, body in _elements(path, "DOC"):
+    for number, _, body in _elements(path, "DOC", "DOC"):
         name = _inside(body, ("docno",))
         if not name:
             raise bad(path, number, "a <DOC> without a name", "give it one, <DOCNO>name</DOCNO>")
@@ -31,22 +37,23 @@ def documents(path: Path, what: str, seen: Seen) -> Iterator[Entry]:
 
 
 def topics(path: Path, what: str, seen: Seen) -> Iterator[Entry]:
-    """What is asked is the title, as most runs do it; where a topic has none, its description."""
-    for number, body in _elements(path, "top"):
-        name = NUMBER.search(body)
+    """What is asked is the title, or TREC-COVID's query, as most runs do it; where a topic has none, its description,
+    else its question, else all of it."""
+    for number, opening, body in _elements(path, "top", TOPIC):
+        name = NUMBER.search(body) or ATTRIBUTE.search(opening)
         if name is None:
             raise bad(path, number, "a <top> without a number", "give it one, <num> Number: 301")
-        asked = [_plain(found.group(1)) for tag in (TITLE, DESCRIPTION) if (found := tag.search(body))]
-        text = next(filter(None, asked), "")
+        asked = [_plain(found.group(1)) for tag in ASKED if (found := tag.search(body))]
+        text = next(filter(None, asked), "" if "<" in body else _plain(body))
         if not text:
             raise bad(path, number, f"topic {name.group(1)} asks nothing", "give it a <title>, or take it out")
         yield new(Entry(name.group(1), "", text), path, number, seen)
 
 
-def _elements(path: Path, tag: str) -> Iterator[tuple[int, str]]:
-    """The line in which each begins, and what is in it, one at a time."""
-    edge = re.compile(rf"<(/?){tag}\b[^>]*>", re.I)
-    began, held = 0, list[str]()
+def _elements(path: Path, tag: str, pattern: str) -> Iterator[tuple[int, str, str]]:
+    """The line in which each begins, its tag, and what is in it, one at a time. `tag` is what messages call it."""
+    edge = re.compile(rf"<(/?){pattern}\b[^>]*>", re.I)
+    began, opening, held = 0, "", list[str]()
     for number, line in lines(path):
         place = 0
         for found in edge.finditer(line):
@@ -55,8 +62,8 @@ def _elements(path: Path, tag: str) -> Iterator[tuple[int, str]]:
             if began and not found.group(1):
                 raise bad(path, number, f"a <{tag}> inside that of line {began}", f"close that one with </{tag}>")
             if began:
-                yield began, "\n".join([*held, line[place : found.start()]])
-            began, held, place = 0 if began else number, [], found.end()
+                yield began, opening, "\n".join([*held, line[place : found.start()]])
+            began, opening, held, place = 0 if began else number, found.group(), [], found.end()
         rest = line[place:]
         if began:
             held.append(rest)

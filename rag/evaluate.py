@@ -7,9 +7,10 @@ measures are ir_measures', which has trec_eval's own code. Does not read collect
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy
 
@@ -20,7 +21,7 @@ from rag.build import chunk_text
 from rag.collection import Collection
 from rag.collection_lines import Entry
 from rag.documents import Progress
-from rag.embedder import Embedder
+from rag.embedder import LONGEST, Embedder, longest_read
 from rag.index import Index, Report, silent
 from rag.parts import Part
 from rag.retrieve import passage_scores
@@ -79,7 +80,9 @@ def collection_index(
     """An index over the passages alone, read from `folder` as far as it was embedded before, each chunk's `document`
     being its name in the collection. The folder may be shared: what is in it is named by its content."""
     settings = settings or Settings()
-    shape = json.dumps([FORMAT, embedder.identity, settings.chunk_tokens])
+    longest = longest_read(embedder)
+    # The usual length is not told, so that what was embedded before it could be another is found.
+    shape = json.dumps([FORMAT, embedder.identity, settings.chunk_tokens, *([longest] if longest < LONGEST else [])])
     chunks: list[Chunk] = []
     vectors = [embedder.encode([])]
     total, digest, began = len(collection.documents), hashlib.sha256(shape.encode()), time.monotonic()
@@ -116,7 +119,9 @@ def _embedded(entries: Sequence[Entry], embedder: Embedder, settings: Settings) 
     chunks = [
         replace(chunk, sentences=(), location=entry.name)
         for entry in entries
-        for chunk in split_document(_document(entry), settings.chunk_tokens, embedder.count_tokens)
+        for chunk in split_document(
+            _document(entry), settings.chunk_tokens, embedder.count_tokens, longest_read(embedder)
+        )
     ]
     # Texts of about the same length share a batch: what is shorter is computed as if it were as long.
     order = sorted(range(len(chunks)), key=lambda place: len(chunk_text(chunks[place])))
@@ -148,11 +153,11 @@ def run_of(index: Index, collection: Collection, limit: int | None = None, progr
     return run
 
 
-def measured(collection: Collection, run: Run) -> dict[str, float]:
-    """Each of `MEASURES` over the queries of the run.
+def measures() -> Any:
+    """ir_measures, which counts what was found.
 
     Raises:
-        CollectionError: ir_measures is not installed.
+        CollectionError: it is not installed.
     """
     try:
         import ir_measures
@@ -160,6 +165,12 @@ def measured(collection: Collection, run: Run) -> dict[str, float]:
         raise CollectionError(
             "ir_measures, which counts what was found, is not installed: pip install -r requirements-dev.txt."
         ) from error
+    return ir_measures
+
+
+def measured(collection: Collection, run: Run) -> dict[str, float]:
+    """Each of `MEASURES` over the queries of the run. Raises as `measures` does."""
+    ir_measures = measures()
     judged = {query: dict(collection.judgements[query]) for query in run}
     wanted = [ir_measures.parse_measure(name) for name in MEASURES]
     told = ir_measures.calc_aggregate(wanted, judged, {query: dict(found) for query, found in run.items()})
@@ -188,12 +199,27 @@ def evaluation(
     return found, run
 
 
+def check_names(documents: Iterable[str], queries: Iterable[str]) -> None:
+    """That a TREC run of them can be written.
+
+    Raises:
+        CollectionError: a name has blanks in it, which would part it.
+    """
+    for what, names in (("document", documents), ("query", queries)):
+        if strange := next((name for name in names if len(name.split()) != 1), None):
+            raise CollectionError(
+                f"The {what} '{strange}' has blanks in its name, and a TREC run parts names by blanks: rename it in "
+                "all files of the collection, or leave --run out."
+            )
+
+
 def write_run(run: Run, path: Path, tag: str) -> None:
     """A TREC run, `query Q0 document rank score tag` a line, which trec_eval and ir_measures read.
 
     Raises:
-        CollectionError: the disk refuses.
+        CollectionError: a name that `check_names` refuses, or the disk refuses.
     """
+    check_names((name for found in run.values() for name in found), run)
     new = path.with_name(f"{path.name}.new")
     try:
         with new.open("w", encoding="utf-8") as file:

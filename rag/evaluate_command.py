@@ -14,7 +14,7 @@ def evaluate(
         Path,
         typer.Option(
             help="A folder laid out as BEIR (corpus.jsonl, queries.jsonl, qrels/test.tsv), SMART (*.ALL, *.QRY, *.REL; "
-            "Cranfield), TREC (<DOC>, <top>, qrels), or MS MARCO (docs.tsv, queries.tsv, qrels.tsv)."
+            "Cranfield), TREC (<DOC>, <top> or <topic>, qrels), or MS MARCO (docs.tsv, queries.tsv, qrels.tsv)."
         ),
     ],
     run: Annotated[Path | None, typer.Option(help="A file for what was found, as a TREC run.")] = None,
@@ -29,9 +29,12 @@ def evaluate(
     """nDCG@10, recall and MRR of the search for passages, with default settings, on a collection with known answers."""
     from rag.collection import read_collection
     from rag.embedder import open_embedder
-    from rag.evaluate import collection_index, evaluation, write_run
+    from rag.evaluate import check_names, collection_index, evaluation, measures, write_run
 
+    measures()  # what would stop it in the end is said before anything is embedded
     read = read_collection(collection)
+    if run:
+        check_names((entry.name for entry in read.documents), read.queries)
     folder = index or collection.resolve().with_name(f"{collection.resolve().name}.index")
     with progress_bar() as bar:
         opened = collection_index(read, folder, open_embedder(model, adapted=not plain), progress=told(bar))

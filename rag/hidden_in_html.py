@@ -2,8 +2,8 @@
 
 Judged by inline styles, the `hidden` attribute, old colour attributes and the page's own style sheets: not displayed,
 not visible, transparent, too small, out of sight, clipped away, or in the colour of what is behind it. What a script
-would unfold (tabs, menus, an FAQ folded by style) goes with it; a closed `details` stays, for a reader opens it.
-Does not see: style sheets from outside and rules within @media, text that something else covers, colours that a
+would unfold (dialogs, tabs, menus, an FAQ folded by style) goes with it; a closed `details` stays, for a reader opens
+it. Does not see: style sheets from outside and rules within @media, text that something else covers, colours that a
 picture makes. Beside such a style sheet or picture the background is not taken to be known.
 """
 
@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import CData, NavigableString
 from soupsieve import SelectorSyntaxError
 
-NEVER_SHOWN = ["object", "canvas", "video", "audio", "datalist", "noframes", "noembed"]
+NEVER_SHOWN = ["object", "canvas", "video", "audio", "datalist", "noframes", "noembed", "progress", "meter"]
 """Elements whose text is for browsers that do not know them."""
 SMALLEST = 2.0
 """Pixels; a smaller letter cannot be read."""
@@ -30,8 +30,10 @@ PIXELS = {"px": 1.0, "pt": 4 / 3, "em": 16.0, "rem": 16.0, "cm": 37.8, "mm": 3.7
 NAMED = {"white": "#fff", "black": "#000", "snow": "#fffafa", "ivory": "#fffff0", "whitesmoke": "#f5f5f5"}
 RELEVANT = re.compile(
     r"display|visibility|opacity|font|color|background|position|left|right|top|bottom|indent|clip|width|height|"
-    r"overflow|transform|margin|animation"
+    r"overflow|transform|margin|animation|filter"
 )
+FONT_SIZE = re.compile(r"(?:^|\s)(0*\.?0+|\d*\.?\d+(?:px|pt|r?em|%|cm|mm|in|vw|vh))(?=\s|/|$)")
+"""In the shorthand `font`, where only the size may be a zero without a unit."""
 IMPORTANT = "!important"
 COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
 OTHER_RULES = re.compile(r"@(?:media|import|supports|layer|container|scope)", re.I)
@@ -141,7 +143,7 @@ def _declarations(text: str) -> Style:
 def _attributes(tag: Tag) -> Style:
     """What the attributes of before style sheets say."""
     style: Style = {}
-    if tag.has_attr("hidden"):
+    if tag.has_attr("hidden") or tag.has_attr("popover") or (tag.name == "dialog" and not tag.has_attr("open")):
         style["display"] = "none"
     if tag.name == "font" and tag.get("color"):
         style["color"] = str(tag["color"]).lower()
@@ -158,7 +160,8 @@ def _boxed_away(tag: Tag, style: Style) -> bool:
     """Nothing in the element can be seen, whatever its own elements say."""
     if style.get("display") == "none" or style.get("content-visibility") == "hidden":
         return True
-    if _number(style.get("opacity", "1")) < FAINTEST and not any("animation" in name for name in style):
+    through = [style.get("opacity", "1"), *re.findall(r"opacity\(\s*([\d.]+%?)\s*\)", style.get("filter", ""))]
+    if min(map(_number, through)) < FAINTEST and not any("animation" in name for name in style):
         return True
     placed = style.get("position") in ("absolute", "fixed", "relative")
     moved = [*(style.get(name, "") for name in OFFSETS if placed or "-" in name), *_moves(style.get("transform", ""))]
@@ -187,7 +190,7 @@ def _look(style: Style, above: Look) -> Look:
     look = above
     if "visibility" in style and style["visibility"] != "inherit":
         look = replace(look, visible=style["visibility"] not in ("hidden", "collapse"))
-    size = style.get("font-size") or next(iter(re.findall(r"[\d.]+(?:px|pt|r?em|%)", style.get("font", ""))), "")
+    size = style.get("font-size") or next(iter(FONT_SIZE.findall(style.get("font", ""))), "")
     if size:
         look = replace(look, pixels=_pixels(size, above.pixels, above.pixels))
     paint = style.get("background-color") or style.get("background", "")

@@ -19,7 +19,7 @@ from rag import store
 from rag.address import HERE
 from rag.blocks import Skipped
 from rag.build import Build, chunk_text, shape_of
-from rag.documents import Progress, Scanned, document_files, scan
+from rag.documents import Progress, Scanned, document_files, hidden_from, scan
 from rag.embedder import Embedder
 from rag.lexical import Lexicon
 from rag.parts import Part
@@ -283,11 +283,12 @@ class _Opening:
 
 def changes_since(manifest: store.Manifest, scanned: Sequence[Scanned]) -> dict[str, str]:
     """What became of the files since the index was made: "new", "changed" or "deleted" by name, without those that
-    are as they were."""
+    are as they were, and without those in a folder that cannot be looked into."""
+    may_be_there = hidden_from(scanned)
     before = {file.name: file.digest for file in manifest.files}
     now = {found.name: found.digest for found in scanned}
     found = {name: "new" if name not in before else "changed" for name in now if before.get(name) != now[name]}
-    return found | {name: "deleted" for name in before if name not in now}
+    return found | {name: "deleted" for name in before if name not in now and not may_be_there(name)}
 
 
 def counted(changes: Mapping[str, str]) -> str:

@@ -42,4 +42,5 @@ def visible(text: str) -> str:
 def visible_block(block: Block) -> Block:
     """The block with what a reader sees of its text; spaces that then meet become one."""
     text = visible(block.text)
-    return block if text == block.text else replace(block, text=" ".join(text.split()))
+    lines = [" ".join(line.split()) for line in (text.split("\n") if block.kind == "lines" else [text])]
+    return block if text == block.text else replace(block, text="\n".join(lines).strip())

@@ -1,11 +1,14 @@
-"""Word documents: headings by style, paragraphs, list items, tables. Leaves out headers, footers and comments, and text
-that is set hidden, under two points, or white on the paper. Does not see white text in tables, whose styles may shade
+"""Word documents: headings by style, paragraphs, list items, tables, as they are once tracked changes are accepted.
+Leaves out headers, footers, comments, tables of contents, and text that is set hidden, under two points, or white on
+the paper. Does not see white text in tables, whose styles may shade
 the cells, and text under pictures.
 """
 
 import io
 import re
 import zipfile
+from collections.abc import Sequence
+from typing import Any
 
 import docx
 from docx.oxml.ns import qn
@@ -21,6 +24,9 @@ LONGEST_LEAD = 12
 SMALLEST = 2.0
 """Points."""
 WHITE = RGBColor(255, 255, 255)
+DELETED = [qn("w:del"), qn("w:moveFrom")]
+AROUND = [qn(name) for name in ("w:ins", "w:moveTo", "w:smartTag", "w:customXml", "w:fldSimple", "w:bdo", "w:dir")]
+"""Elements that stand around what is read, and that python-docx passes over."""
 
 
 def parse_docx(data: bytes) -> tuple[str, list[Block]]:
@@ -30,6 +36,7 @@ def parse_docx(data: bytes) -> tuple[str, list[Block]]:
         document = docx.Document(io.BytesIO(data))
     except Exception as error:
         raise Unreadable(f"damaged: {type(error).__name__}: {error}; open it in Word and save it again") from error
+    _settle(document.element.body)
     blocks: list[Block] = []
     title = ""
     for part in document.iter_inner_content():
@@ -53,6 +60,35 @@ def _check_archive(data: bytes) -> None:
         raise Unreadable("misnamed: ends in .docx but is another kind of archive; give it its own ending")
     if size > MAX_UNPACKED:
         raise Unreadable(f"unpacks to {size:,} bytes; the limit is {MAX_UNPACKED:,}: export it as PDF, or split it")
+
+
+def _settle(body: Any) -> None:
+    """Accept tracked changes, and put what content controls hold in their place."""
+    for deleted in list(body.iter(DELETED)):
+        _put_in_place(deleted, [])
+    for control in list(body.iter(qn("w:sdt"))):
+        held = control.find(qn("w:sdtContent"))
+        _put_in_place(control, [] if held is None or _is_no_text(control) else list(held))
+    for around in list(body.iter(AROUND)):
+        _put_in_place(around, list(around))
+
+
+def _put_in_place(element: Any, others: Sequence[Any]) -> None:
+    for other in others:
+        element.addprevious(other)
+    element.getparent().remove(element)
+
+
+def _is_no_text(control: Any) -> bool:
+    """A content control that only asks to be filled in, or a table of contents."""
+    properties = control.find(qn("w:sdtPr"))
+    if properties is None:
+        return False
+    asks = properties.find(qn("w:showingPlcHdr"))
+    galleries = (gallery.get(qn("w:val"), "") for gallery in properties.iter(qn("w:docPartGallery")))
+    return (asks is not None and asks.get(qn("w:val"), "1") not in ("0", "false", "off")) or any(
+        gallery.startswith("Table of Contents") for gallery in galleries
+    )
 
 
 def _block(paragraph: Paragraph) -> Block | None:

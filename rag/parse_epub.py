@@ -50,7 +50,8 @@ def parse_epub(data: bytes) -> tuple[str, list[Block]]:
             if part.path in names:
                 blocks += _page(_markup(read_entry(archive, part.path)), chapters.get(part.path), bool(chapters))
     title = next((_squeezed(element.text or "") for element in package.iter("{*}title")), "")
-    return title, blocks
+    # Of a book of pictures the table of contents has titles: they are no text.
+    return title, blocks if any(block.kind != "heading" for block in blocks) else []
 
 
 def _package_path(archive: zipfile.ZipFile) -> str:

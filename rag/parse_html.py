@@ -4,17 +4,23 @@ footers, scripts, forms in the page, cookie notices), and what the page hides fr
 """
 
 import re
+import textwrap
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 from markdown_it import MarkdownIt
 
-from rag.blocks import Block, rows_as_blocks
+from rag.blocks import Block
 from rag.boilerplate import drop_boilerplate
 from rag.hidden_in_html import drop_hidden
+from rag.html_tables import table_blocks
+from rag.html_tree import Tree
 from rag.sniff import decoded
 
 TEXTUAL = ["h1", "h2", "h3", "h4", "h5", "h6", "p", "li", "dt", "dd", "pre", "blockquote", "td", "th", "div", "section"]
 LONGEST_LEAD = 12
+WRAPPED_AT = 60
+"""A preformatted line shorter than this was ended on purpose."""
+PROSE = re.compile(r"[^\W\d_][\w\s,.;:!?'\"()-]*")
 
 
 def parse_html(data: bytes) -> tuple[str, list[Block]]:
@@ -30,7 +36,7 @@ def parse_markdown(data: bytes) -> tuple[str, list[Block]]:
 
 
 def _parse(text: str) -> tuple[str, list[Block]]:
-    soup = BeautifulSoup(text, "html.parser")
+    soup = Tree(text)
     drop_hidden(soup)
     page_title = _text(soup.title) if soup.title else ""
     first = soup.find("h1")
@@ -63,13 +69,15 @@ def _flush(loose: list[str], blocks: list[Block]) -> None:
 
 def _take(tag: Tag, blocks: list[Block]) -> None:
     if tag.name == "table":
-        rows = [[_text(cell) for cell in row.find_all(["td", "th"])] for row in tag.find_all("tr")]
-        blocks += rows_as_blocks(rows)
+        blocks += table_blocks(tag, _text)
     elif re.fullmatch(r"h[1-6]", tag.name):
         if _text(tag):
             blocks.append(Block(_text(tag), "heading", level=int(tag.name[1])))
     elif tag.find([*TEXTUAL, "table"]):
         _walk(tag, blocks)
+    elif tag.name == "pre":
+        if text := _preformatted(tag):
+            blocks.append(Block(text, "lines" if "\n" in text else "paragraph"))
     elif text := _text(tag):
         blocks.append(Block(text, _kind(tag, text)))
 
@@ -86,9 +94,27 @@ def _kind(tag: Tag, text: str):  # type: ignore[no-untyped-def]
 
 
 def _text(tag: Tag) -> str:
+    return _squeezed(_written(tag))
+
+
+def _preformatted(tag: Tag) -> str:
+    """Its lines, those joined that are prose and were only wrapped, as in an archive of mails: a sentence stays one."""
+    kept: list[str] = []
+    before = ""
+    for line in map(str.rstrip, textwrap.dedent(_written(tag).expandtabs()).split("\n")):
+        wrapped = len(before) >= WRAPPED_AT and before[-1] not in ".!?:;"
+        if wrapped and PROSE.fullmatch(before) and PROSE.fullmatch(line):
+            kept[-1] += f" {line}"
+        else:
+            kept.append(line)
+        before = line
+    return "\n".join(kept).strip()
+
+
+def _written(tag: Tag) -> str:
     for line_break in tag.find_all("br"):
         line_break.replace_with("\n")
-    return _squeezed(tag.get_text())
+    return tag.get_text()
 
 
 def _squeezed(text: str) -> str:

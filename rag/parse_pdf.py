@@ -28,6 +28,7 @@ SAME_LINE = 2.0
 SAME_COLUMN = 3.0
 PARAGRAPH_GAP = 1.35
 """A step down of more than this many usual line steps begins a paragraph."""
+FIGURE = re.compile(r"\W*\d")
 
 
 @dataclass
@@ -41,6 +42,14 @@ class Line:
     @property
     def text(self) -> str:
         return " ".join(" ".join(text for _, text in self.pieces).split())
+
+
+@dataclass(frozen=True)
+class Above:
+    """A table that reaches to the end of a page: its header, and where its columns start."""
+
+    header: list[str]
+    columns: list[float]
 
 
 def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
@@ -68,8 +77,10 @@ def parse_pdf(data: bytes) -> tuple[str, list[Block]]:
     body = sizes.most_common(1)[0][0]
     levels = {size: level for level, size in enumerate(_heading_sizes(sizes, body), 1)}
     blocks: list[Block] = []
+    above: Above | None = None
     for number, lines in enumerate(pages, 1):
-        _join_over_pages(blocks, _blocks(lines, levels, number))
+        following, above = _page(lines, levels, number, above)
+        _join_over_pages(blocks, following)
         if pictures[number - 1]:
             blocks.append(Block("", "captioned" if lines else "picture", page=number))
     largest = next((block.text for block in blocks if block.kind == "heading" and block.level == 1), "")
@@ -106,7 +117,19 @@ def _lines(page: PageObject) -> list[Line]:
     return [line for line in lines if line.text]
 
 
-def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> list[Block]:
+def _page(
+    lines: list[Line], levels: dict[float, int], number: int, above: Above | None
+) -> tuple[list[Block], Above | None]:
+    """The page's blocks, and the table that may go on on the next one, as that `above` may go on here."""
+    rows = _going_on(lines, above) if above else []
+    blocks, reaching = _blocks(lines[len(rows) :], levels, number)
+    if not above or not rows:
+        return blocks, reaching
+    blocks = rows_as_blocks([above.header, *map(_cells, rows)], number) + blocks
+    return blocks, above if len(rows) == len(lines) else reaching
+
+
+def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> tuple[list[Block], Above | None]:
     steps = Counter(round(above.y - below.y) for above, below in zip(lines, lines[1:], strict=False))
     usual = max((step for step, count in steps.items() if step > 0 and count == max(steps.values())), default=12)
     blocks: list[Block] = []
@@ -118,12 +141,14 @@ def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> list[Bloc
             paragraph.clear()
 
     place = 0
+    reaching = None
     while place < len(lines):
         line = lines[place]
         table = _table(lines[place:])
+        reaching = Above(_cells(table[0]), _starts(table[1])) if table else None
         if table:
             flush()
-            blocks += rows_as_blocks([[text.strip() for _, text in row.pieces] for row in table], page)
+            blocks += rows_as_blocks([_cells(row) for row in table], page)
             place += len(table)
             continue
         if line.size in levels:
@@ -136,7 +161,27 @@ def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> list[Bloc
             paragraph.append(line.text)
         place += 1
     flush()
-    return blocks
+    return blocks, reaching
+
+
+def _going_on(lines: list[Line], above: Above) -> list[Line]:
+    """The rows at the top of a page that belong to the table above them; none where a table of its own begins, with the
+    same header or with names over a column of figures."""
+    rows = list(itertools.takewhile(lambda line: _aligned(line, above.columns), lines))
+    if not rows or _cells(rows[0]) == above.header:
+        return []
+    first, *below = map(_cells, rows)
+    columns = zip(first, *below, strict=True)
+    named = below and any(not FIGURE.match(name) and all(map(FIGURE.match, values)) for name, *values in columns)
+    return [] if named else rows
+
+
+def _cells(row: Line) -> list[str]:
+    return [text.strip() for _, text in row.pieces]
+
+
+def _starts(row: Line) -> list[float]:
+    return [x for x, _ in row.pieces]
 
 
 def _table(lines: list[Line]) -> list[Line]:
@@ -144,27 +189,48 @@ def _table(lines: list[Line]) -> list[Line]:
     more column starts; the header has as many pieces, which may be centred over their columns."""
     if len(lines) < 2 or len(lines[0].pieces) != len(lines[1].pieces) or len(lines[0].pieces) < 2:
         return []
-    columns = [x for x, _ in lines[1].pieces]
+    columns = _starts(lines[1])
     rows = list(itertools.takewhile(lambda line: _aligned(line, columns), lines[1:]))
     apart = all(right - left > 2 * SAME_COLUMN for left, right in itertools.pairwise(columns))
     return [lines[0], *rows] if apart and (len(rows) > 1 or _aligned(lines[0], columns)) else []
 
 
 def _aligned(line: Line, columns: list[float]) -> bool:
-    starts = [x for x, _ in line.pieces]
+    starts = _starts(line)
     return len(starts) == len(columns) and all(
         abs(start - column) <= SAME_COLUMN for start, column in zip(starts, columns, strict=True)
     )
 
 
 def _without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
-    """The pages without what stands at the top or bottom of most of them, page numbers aside."""
+    """The pages without what stands at the top or bottom of most of them, page numbers aside. The lines of a table
+    stay: its header may be repeated on each page, and its rows may all be numbers."""
     edges = Counter(text for lines in pages for text in {_shape(line) for line in [*lines[:EDGE], *lines[-EDGE:]]})
     running = {text for text, count in edges.items() if len(pages) > 1 and count > len(pages) / 2}
-    return [
-        [line for place, line in enumerate(lines) if EDGE <= place < len(lines) - EDGE or _shape(line) not in running]
-        for lines in pages
-    ]
+    kept = []
+    for lines in pages:
+        tables = _in_tables(lines) if running else set()
+        inner = range(EDGE, len(lines) - EDGE)
+        kept.append(
+            [
+                line
+                for place, line in enumerate(lines)
+                if place in inner or place in tables or _shape(line) not in running
+            ]
+        )
+    return kept
+
+
+def _in_tables(lines: list[Line]) -> set[int]:
+    """The places of lines in tables that are longer than what runs along pages."""
+    found: set[int] = set()
+    place = 0
+    while place < len(lines):
+        length = len(_table(lines[place:]))
+        if length > EDGE:
+            found.update(range(place, place + length))
+        place += max(length, 1)
+    return found
 
 
 def _shape(line: Line) -> str:

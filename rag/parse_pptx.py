@@ -32,13 +32,12 @@ def parse_pptx(data: bytes) -> tuple[str, list[Block]]:
         own = _slide_title(slide)
         # The title of the presentation stands above every passage anyway.
         heading = f"slide {number}: {own}" if own and own != title else f"slide {number}"
-        blocks.append(Block(heading, "heading", level=1))
-        below = list(_slide_blocks(slide))
         # A slide that is only a title says that title, or nothing would be found of it.
-        blocks += below or ([Block(own)] if own else [])
+        below = list(_slide_blocks(slide)) or ([Block(own)] if own else [])
         if slide.has_notes_slide and (notes := slide.notes_slide.notes_text_frame):
             said = [Block(text) for text in map(_squeezed, notes.text.split("\n")) if text]
-            blocks += [Block("speaker notes", "heading", level=2), *said] if said else []
+            below += [Block("speaker notes", "heading", level=2), *said] if said else []
+        blocks += [Block(heading, "heading", level=1), *below] if below else []
     return title or _squeezed(presentation.core_properties.title or ""), blocks
 
 

@@ -18,7 +18,7 @@ from rag.duplicates import distinct
 from rag.filters import Filter
 from rag.index import Index
 
-SEARCH_VERSION = "5"
+SEARCH_VERSION = "6"
 """Raise it when the same index would find something else, or show it otherwise: it is in every answer's identity."""
 DENSE_CANDIDATES = 1000
 """How many passages FAISS is asked for; those further away count as not alike at all."""
@@ -28,7 +28,7 @@ LINK_NEARNESS = 4.0
 """What nearness to the question (a cosine) counts against the summed rarity of the words two sentences share. With it
 the second sentence is among the first three in 85 % instead of 79 % (demo, training wordings of two-passage facts)."""
 COPIES = 4
-"""Times as many of the best passages as are wanted are looked through for copies of each other."""
+"""Times as many of the best passages as are wanted are looked through for copies of each other, at least."""
 RECIPROCAL = 60
 """What is added to a rank in reciprocal rank fusion: the value of its paper."""
 SENTENCES_AT_ONCE = 200_000
@@ -134,8 +134,9 @@ def ranked(index: Index, question: str, where: Filter | None = None, stated: boo
     query = (index.embedder.encode if stated else index.embedder.encode_query)([question])
     fused, words = passage_scores(index, question, query, within)
     order = _downwards(fused)
-    most = order[: settings.passages * COPIES]
-    passages, copies = distinct(most, settings.passages, lambda place: index.chunks[place].text)
+    least = settings.passages * COPIES
+    passages, copies, looked_at = distinct(order, settings.passages, lambda place: index.chunks[place].text, least)
+    most = order[:looked_at]
     near = _sentences_near(index, query[0], order[:PASSAGES_OF_MANY])
     if within is not None:
         near = numpy.where(within[index.parents], near, -numpy.inf)

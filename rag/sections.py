@@ -2,12 +2,13 @@
 
 A sentence belongs to exactly one chunk, and chunks never cross a heading, a lead or a page. Sentences are
 verbatim parts of the chunk's text, and a chunk knows where in the document's text it stands, so that a page can
-highlight both.
+highlight both. A heading or a lead that introduces nothing is a sentence itself: no text is in no chunk.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
@@ -15,13 +16,18 @@ from arena.sentences import split_sentences
 from rag.blocks import Block, Document
 
 CountTokens = Callable[[Sequence[str]], list[int]]
+Said = tuple[list[str], int | None, Block, int]
+"""Headings above a block, its page, itself, and the place of its text in the document's."""
 
 LONGEST_QUESTION = 30
 BETWEEN = "\n\n"
-EMBEDDED = 253
-"""Word pieces that the usual embedder reads (256), less its two special ones and what joins headings and text."""
+LONGEST = 256
+"""Word pieces that the usual embedder reads."""
+ASIDE = 3
+"""Of these, its two special ones and what joins headings and text."""
 LEAST = 40
-"""Word pieces of text that a chunk has room for, however long its headings are."""
+"""Word pieces of text that a chunk has room for, however long its headings are; less with an embedder that reads
+little."""
 PREFIX = re.compile(r"^(?:Q|A|Question|Answer)\s*[:.]\s+")
 
 
@@ -44,14 +50,18 @@ def source_text(document: Document) -> str:
     return BETWEEN.join(block.text for block in document.blocks)
 
 
-def split_document(document: Document, max_tokens: int, count_tokens: CountTokens) -> list[Chunk]:
+def split_document(
+    document: Document, max_tokens: int, count_tokens: CountTokens, longest: int = LONGEST
+) -> list[Chunk]:
     """Chunks of at most `max_tokens` word pieces, headings not counted, in reading order; of fewer where they and their
-    headings together would be cut off by the embedder."""
+    headings together would be cut off by the embedder, which reads `longest`."""
     chunks = []
+    embedded = max(longest - ASIDE, 1)
+    least = max(min(LEAST, embedded // 3), 1)
     for headings, page, blocks in _sections(document):
         context = " > ".join([document.title, *headings])
         location = ", ".join(filter(None, [f"page {page}" if page else "", " > ".join(headings)]))
-        room = min(max_tokens, max(EMBEDDED - count_tokens([context])[0], LEAST))
+        room = min(max_tokens, max(embedded - count_tokens([context])[0], least))
         for text, sentences, start, end in _packed(blocks, room, count_tokens):
             chunks.append(Chunk(document.name, location or document.title, context, text, sentences, start, end))
     return chunks
@@ -59,31 +69,45 @@ def split_document(document: Document, max_tokens: int, count_tokens: CountToken
 
 def _sections(document: Document) -> Iterator[tuple[list[str], int | None, list[tuple[Block, int]]]]:
     """Neighbouring blocks under the same headings, lead and page, each with the place of its text in the document's."""
+    for (headings, page), said in groupby(_said(document), key=lambda each: each[:2]):
+        yield headings, page, [(block, place) for _, _, block, place in said]
+
+
+def _said(document: Document) -> Iterator[Said]:
+    """What is not above something else: every block but the headings and leads that others stand under."""
     path: list[tuple[int, str]] = []
     lead = ""
-    key: tuple[list[str], int | None] | None = None
-    held: list[tuple[Block, int]] = []
+    waiting: Said | None = None  # the last heading or lead, as long as nothing stands under it
     begins = 0
     for block in document.blocks:
         text = PREFIX.sub("", block.text)
         place, begins = begins + len(block.text) - len(text), begins + len(block.text) + len(BETWEEN)
+        block = replace(block, text=text)
+        leads = block.kind == "lead" or _asks(block, text)
+        if waiting and not _stands_under(waiting[2], block, leads):
+            yield waiting
+        waiting = None
         if block.kind == "heading":
             path = [(level, heading) for level, heading in path if level < block.level]
             if text != document.title:
+                waiting = [heading for _, heading in path], block.page, block, place
                 path.append((block.level, text))
             lead = ""
             continue
-        if block.kind == "lead" or _asks(block, text):
-            lead = text
+        headings = [heading for _, heading in path]
+        if leads:
+            waiting, lead = (headings, block.page, block, place), text
             continue
-        headings = [heading for _, heading in path] + ([lead] if lead else [])
-        if key != (headings, block.page) and held and key:
-            yield *key, held
-            held = []
-        key = (headings, block.page)
-        held.append((Block(text, block.kind, block.level, block.page), place))
-    if held and key:
-        yield *key, held
+        yield headings + ([lead] if lead else []), block.page, block, place
+    if waiting:
+        yield waiting
+
+
+def _stands_under(above: Block, block: Block, leads: bool) -> bool:
+    """Whether a heading or lead introduces the block that follows it."""
+    if block.kind == "heading":
+        return above.kind == "heading" and above.level < block.level
+    return above.kind == "heading" or not leads
 
 
 def _asks(block: Block, text: str) -> bool:
@@ -96,36 +120,42 @@ def _packed(
 ) -> Iterator[tuple[str, tuple[str, ...], int, int]]:
     """Texts, their sentences, and where they begin and end."""
     units = [
-        (number, piece, place)
-        for number, (block, begins) in enumerate(blocks)
-        for piece, place in _placed(block.text, _pieces(block, max_tokens, count_tokens), begins)
+        (before, piece, place)
+        for block, begins in blocks
+        for before, piece, place in _placed(block, _pieces(block, max_tokens, count_tokens), begins)
     ]
     sizes = count_tokens([piece for _, piece, _ in units])
-    text, sentences, total, last, start, end = "", list[str](), 0, -1, 0, 0
-    for (number, piece, place), size in zip(units, sizes, strict=True):
+    text, sentences, total, start, end = "", list[str](), 0, 0, 0
+    for (before, piece, place), size in zip(units, sizes, strict=True):
         if sentences and total + size > max_tokens:
             yield text, tuple(sentences), start, end
             text, sentences, total = "", [], 0
         start = start if sentences else place
-        text = f"{text}{' ' if number == last else chr(10)}{piece}" if text else piece
+        text = f"{text}{before}{piece}" if text else piece
         sentences.append(piece)
-        total, last, end = total + size, number, place + len(piece)
+        total, end = total + size, place + len(piece)
     if sentences:
         yield text, tuple(sentences), start, end
 
 
-def _placed(text: str, pieces: Sequence[str], begins: int) -> Iterator[tuple[str, int]]:
-    """Each piece with its place, that of the text being `begins`."""
-    after = 0
+def _placed(block: Block, pieces: Sequence[str], begins: int) -> Iterator[tuple[str, str, int]]:
+    """Each piece with what parts it from the one before and its place, that of the block's text being `begins`."""
+    text, after, before = block.text, 0, "\n"
     for piece in pieces:
-        after = max(text.find(piece, after), after)
-        yield piece, begins + after
-        after += len(piece)
+        place = max(text.find(piece, after), after)
+        if after and block.kind == "lines" and "\n" in text[after:place]:
+            before = text[after:place]
+        yield before, piece, begins + place
+        after, before = place + len(piece), " "
 
 
 def _pieces(block: Block, max_tokens: int, count_tokens: CountTokens) -> list[str]:
-    """The block's sentences; a table row is one; what alone exceeds the limit is cut at commas or words."""
-    sentences = [block.text] if block.kind == "row" else split_sentences(block.text)
+    """The block's sentences; a table row is one, none goes over the end of a line that is to be kept; what alone
+    exceeds the limit is cut at commas or words."""
+    if block.kind == "lines":
+        sentences = [said for line in block.text.split("\n") for said in split_sentences(line.strip())]
+    else:
+        sentences = [block.text] if block.kind == "row" else split_sentences(block.text)
     if max(map(len, sentences), default=0) <= max_tokens:
         return sentences  # a word piece has at least one character
     splitter = RecursiveCharacterTextSplitter(

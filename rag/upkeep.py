@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from arena.errors import WorkspaceError
-from rag import store
+from rag import store, vectors
 from rag.build import shape_of
 from rag.documents import document_files, is_archive, scan
 from rag.embedder import Embedder
@@ -79,7 +79,15 @@ def faults(workspace: Path, embedder: Embedder, settings: Settings) -> list[str]
         stamp = manifest.parts.get(held.part)
         if fault := _part_fault(folder, held.part, stamp, width):
             found.append(f"{held.name}: what was stored of it ({store.part_path(folder, held.part)}) {fault}")
-    return found
+    return found + _vectors_faults(folder, manifest)
+
+
+def _vectors_faults(folder: Path, manifest: store.Manifest) -> list[str]:
+    """Where passages are few, or were not searched yet, there is no such file, and nothing wrong."""
+    path = store.vectors_path(folder, manifest)
+    count = sum(manifest.parts[held.part].chunks for held in manifest.documents if held.part in manifest.parts)
+    found = vectors.fault(path, count) if path.exists() else None
+    return [f"what is arranged for search ({path}): {found}. Delete it: it is made again"] if found else []
 
 
 def _part_fault(folder: Path, key: str, stamp: store.Stamp | None, width: int) -> str | None:

@@ -112,6 +112,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "charset.html": (lambda path: path.write_bytes(b'<meta charset="undefined"><p>caf\xe9 \x9d</p>'), "damaged"),
     "bodiless.docx": (write_docx_without_body, "damaged"),
     "away.md": (lambda path: path.symlink_to("/etc/hostname"), "a link out of the documents folder"),
+    "folder": (lambda path: path.symlink_to("/etc"), "a link to a folder, which is not followed"),
     "lost.md": (lambda path: path.symlink_to(path.parent / "nowhere"), "a link to nothing"),
 }
 
@@ -277,6 +278,51 @@ def test_word_headings_and_tables_are_kept(tmp_path: Path) -> None:
     ]
 
 
+def control(content: str, properties: str = "") -> str:
+    return f"<w:sdt><w:sdtPr>{properties}</w:sdtPr><w:sdtContent>{content}</w:sdtContent></w:sdt>"
+
+
+def written(words: str, tag: str = "w:t") -> str:
+    return f'<w:r><{tag} xml:space="preserve">{words}</{tag}></w:r>'
+
+
+def test_a_word_document_is_read_as_it_is_once_its_changes_are_accepted_and_its_fields_filled_in(
+    tmp_path: Path,
+) -> None:
+    fee = (
+        written("The fee is ")
+        + f"<w:del>{written('20', 'w:delText')}</w:del><w:moveFrom>{written('50')}</w:moveFrom>"
+        + f"<w:ins>{control(written('30'))}</w:ins>{written(' euros.')}"
+    )
+    asks = control(written("Click to enter a text."), "<w:showingPlcHdr/>")
+    contents = '<w:docPartObj><w:docPartGallery w:val="Table of Contents"/></w:docPartObj>'
+    row = "<w:tr>{}</w:tr>"
+    cell = "<w:tc><w:p>{}</w:p></w:tc>"
+    rows = row.format(cell.format(written("Lamp")) + cell.format(written("Price"))) + control(
+        row.format(control(cell.format(written("Brass"))) + cell.format(f"<w:ins>{written('80')}</w:ins>{asks}"))
+    )
+    body = (
+        control(f"<w:p>{written('Fees')}</w:p>", contents)
+        + control(f"<w:p>{fee}</w:p><w:p>{asks}</w:p>")
+        + f"<w:tbl><w:tblPr/><w:tblGrid/>{rows}</w:tbl>"
+    )
+    docx.Document().save(str(tmp_path / "fees.docx"))
+    with zipfile.ZipFile(tmp_path / "fees.docx") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["word/document.xml"] = parts["word/document.xml"].replace(b"<w:body>", f"<w:body>{body}".encode())
+    with zipfile.ZipFile(tmp_path / "fees.docx", "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert everything(load(tmp_path)[0]["fees.docx"]) == "The fee is 30 euros.\nLamp: Brass; Price: 80"
+
+
+def test_a_document_of_headings_is_read_and_one_that_only_has_a_title_is_not(tmp_path: Path) -> None:
+    (tmp_path / "closed.md").write_text("# Notices\n\n## Closed on 24 December")
+    (tmp_path / "title.md").write_text("# Notices")
+    documents, skipped = load(tmp_path)
+    assert list(documents) == ["closed.md"] and skipped["title.md"].startswith("no text in it")
+
+
 def test_of_a_git_checkout_its_documents_are_read_and_nothing_of_git(tmp_path: Path) -> None:
     def git(*words: str) -> None:
         who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
@@ -333,6 +379,43 @@ def test_a_pdf_table_with_a_centred_header_keeps_it(tmp_path: Path) -> None:
     lines = [(10, x, 700 - 12 * place, words) for place, row in enumerate(rows) for words, x in (row[:2], row[2:])]
     (tmp_path / "a.pdf").write_bytes(text_pdf(lines))
     assert everything(load(tmp_path)[0]["a.pdf"]) == "Lamp: Brass; Price: 80 euros\nLamp: Glass; Price: 95 euros"
+
+
+def grid(*rows: tuple[str, ...], top: int = 700) -> list[tuple[int, int, int, str]]:
+    """The lines of a table in a PDF."""
+    return [
+        (10, 50 + 150 * across, top - 12 * down, words)
+        for down, row in enumerate(rows)
+        for across, words in enumerate(row)
+    ]
+
+
+def test_a_pdf_table_that_goes_on_on_the_next_page_keeps_its_header(tmp_path: Path) -> None:
+    first = [(10, 50, 730, "All prices include tax."), *grid(("Lamp", "Price"), ("Brass", "80 euros"))]
+    second = grid(("Glass", "95 euros"), ("Steel", "70 euros"))
+    third = [*grid(("Tin", "60 euros")), (10, 50, 600, "No more lamps are made.")]
+    (tmp_path / "a.pdf").write_bytes(text_pdf(first, second, third))
+    loaded = load(tmp_path)[0]["a.pdf"]
+    assert [(block.page, block.text) for block in loaded.blocks] == [
+        (1, "All prices include tax."),
+        (1, "Lamp: Brass; Price: 80 euros"),
+        (2, "Lamp: Glass; Price: 95 euros"),
+        (2, "Lamp: Steel; Price: 70 euros"),
+        (3, "Lamp: Tin; Price: 60 euros"),
+        (3, "No more lamps are made."),
+    ]
+
+
+@pytest.mark.parametrize("header", [("Lamp", "Price"), ("Town", "Works")])
+def test_a_pdf_table_at_the_top_of_a_page_with_a_header_has_its_own(header: tuple[str, str], tmp_path: Path) -> None:
+    first = [(10, 50, 730, "All prices include tax."), *grid(("Lamp", "Price"), ("Brass", "80"), ("Glass", "95"))]
+    (tmp_path / "a.pdf").write_bytes(text_pdf(first, grid(header, ("Fenmoor", "2"), ("Aldergate", "3"))))
+    assert everything(load(tmp_path)[0]["a.pdf"]).split("\n")[1:] == [
+        "Lamp: Brass; Price: 80",
+        "Lamp: Glass; Price: 95",
+        f"{header[0]}: Fenmoor; {header[1]}: 2",
+        f"{header[0]}: Aldergate; {header[1]}: 3",
+    ]
 
 
 @pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])

@@ -11,6 +11,7 @@ from rag.index import open_or_build
 from rag.passages import as_documents
 from rag.retrieve import search
 from rag.settings import Settings
+from tests.rag.bags import Bags
 from tests.rag.examples import ScriptedJudge
 
 NOTE = (
@@ -35,10 +36,46 @@ def test_copies_differ_in_no_number_name_or_denial_and_in_few_words(other: str, 
     assert alike(NOTE, other) is alike(other, NOTE) is same
 
 
+LAMP = (
+    "The brass lamp costs 80 euros and the glass lamp 95 euros. In the evening the pump beside the door of the old "
+    "harbour office is switched on by whoever closes the shop, and the valve that feeds it is made available to all."
+)
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ("80 euros and the glass lamp 95", "95 euros and the glass lamp 80"),
+        ("switched on", "switched off"),
+        ("made available", "made unavailable"),
+        ("80 euros", "8.0 euros"),
+        ("80 euros", "-80 euros"),
+        ("80 euros", "80 % euros"),
+        ("is switched", "isn't switched"),
+        ("available to all", "available to some"),
+    ],
+)
+def test_numbers_in_another_order_and_opposites_say_something_else(here: str, there: str) -> None:
+    assert here in LAMP and alike(LAMP, LAMP.replace("office ", ""))
+    assert not alike(LAMP, LAMP.replace(here, there)) and not alike(LAMP.replace(here, there), LAMP)
+
+
 def test_of_those_that_say_the_same_the_first_stays() -> None:
     texts = ["One thing.", "one thing", "Another thing.", "One  thing!", "A third."]
-    assert distinct(range(5), 2, texts.__getitem__) == ([0, 2], [1, 3])
-    assert distinct([3, 0, 4], 5, texts.__getitem__) == ([3, 4], [0])
+    assert distinct(range(5), 2, texts.__getitem__, 5) == ([0, 2], [1, 3], 5)
+    assert distinct(range(5), 2, texts.__getitem__) == ([0, 2], [1], 3)
+    assert distinct([3, 0, 4], 5, texts.__getitem__) == ([3, 4], [0], 3)
+
+
+def test_forty_copies_do_not_take_the_place_of_those_behind_them(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    for number in range(40):
+        (tmp_path / "documents" / f"{number:02}.md").write_text(NOTE)
+    for name, said in (("lamp", "The lamp is lit at dusk."), ("wick", "The wick is trimmed at dawn.")):
+        (tmp_path / "documents" / f"{name}.md").write_text(said)
+    index = open_or_build(tmp_path, Bags(), Settings(passages=3))
+    found = search(index, "Who writes the time into the book beside the door when the pump is dry?")
+    assert len(found.passages) == 3 and len(found.near) == 42
 
 
 @pytest.mark.parametrize("judge", [None, ScriptedJudge(pump=0.9)])

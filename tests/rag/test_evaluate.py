@@ -1,12 +1,16 @@
 """Figures are those of a published worked example, and what was found is kept, told and written for other programs."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
 
+from arena.errors import CollectionError
+from rag import embedder as embedders
 from rag.__main__ import application
 from rag.collection import Collection, read_collection
 from rag.collection_lines import Entry
@@ -116,6 +120,28 @@ def test_a_run_is_in_trecs_format_and_gives_the_same_figures(tmp_path: Path) -> 
     assert lines == ["q1 Q0 d1 1 0.750000 ours", "q1 Q0 d2 2 0.500000 ours", "q2 Q0 d3 1 1.000000 ours"]
     read = list(ir_measures.read_trec_run(str(tmp_path / "run.txt")))
     assert (read[1].query_id, read[1].doc_id, read[1].score) == ("q1", "d2", 0.5)
+
+
+def test_a_name_with_blanks_is_refused_before_a_run_is_spoilt(tmp_path: Path) -> None:
+    for run in ({"q1": {"d 1": 0.5}}, {"q 1": {"d1": 0.5}}):
+        with pytest.raises(CollectionError, match=r" 1' has blanks in its name.*rename it"):
+            write_run(run, tmp_path / "run.txt", "ours")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_would_stop_an_evaluation_in_the_end_is_said_before_anything_is_embedded(
+    beir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("the embedder was opened")
+
+    monkeypatch.setattr(embedders, "open_embedder", opened)
+    monkeypatch.setitem(sys.modules, "ir_measures", ModuleType("ir_measures"))
+    (beir / "corpus.jsonl").write_text(json.dumps({"_id": "d 1", "text": "It glows."}))
+    given = ["evaluate", "--collection", str(beir)]
+    assert "'d 1' has blanks" in str(CliRunner().invoke(application, [*given, "--run", "run.txt"]).exception)
+    monkeypatch.setitem(sys.modules, "ir_measures", None)
+    assert "ir_measures, which counts" in str(CliRunner().invoke(application, given).exception)
 
 
 def test_evaluate_from_the_command_line(beir: Path) -> None:

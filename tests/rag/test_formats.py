@@ -120,6 +120,16 @@ def test_a_presentation_is_read_slide_by_slide_with_tables_groups_and_notes(tmp_
     ]
 
 
+def test_an_empty_slide_and_the_chapters_of_a_book_of_pictures_are_no_text(tmp_path: Path) -> None:
+    presentation = deck()
+    presentation.slides.add_slide(presentation.slide_layouts[6])
+    assert "slide 3" not in everything(one(tmp_path, "deck.pptx", saved(presentation)))
+    picture = '<html><body><img src="a.png"/></body></html>'
+    pages: dict[str, Any] = {f"OEBPS/text/{name}.xhtml": picture for name in ("x", "b", "z last")}
+    (tmp_path / "book.epub").write_bytes(zipped(book(**pages)))
+    assert load(tmp_path)[1]["book.epub"].startswith("no text in it")
+
+
 def test_a_merged_cell_of_a_slide_counts_for_every_row_it_covers(tmp_path: Path) -> None:
     presentation = Presentation()
     slide = presentation.slides.add_slide(presentation.slide_layouts[6])

@@ -1,12 +1,17 @@
 """Chunks and sentences."""
 
+from pathlib import Path
+
 import pytest
 
 from rag.blocks import Block, Document
+from rag.build import chunk_text
 from rag.embedder import SentenceEmbedder
+from rag.index import open_or_build
 from rag.parse_html import parse_markdown
 from rag.parse_text import parse_text
 from rag.sections import Chunk, source_text, split_document, split_sentences
+from tests.rag.bags import Bags
 
 
 def words(texts: object) -> list[int]:
@@ -72,6 +77,26 @@ def test_long_headings_leave_less_room_so_that_the_embedder_reads_the_end() -> N
     assert sizes[0] > 170 and 30 < sizes[1] <= 52
 
 
+@pytest.mark.parametrize("longest", [64, 128])
+def test_an_embedder_that_reads_less_has_shorter_chunks(longest: int) -> None:
+    for heading in ("Lamps", "Lamps of all the works of the town in the year"):
+        document = Document("a.md", "A", (Block(heading, "heading", 2), Block("It weighs nine. " * 120)))
+        chunks = split_document(document, 180, words, longest)
+        sizes = [len(f"{chunk.context} {chunk.text}".split()) for chunk in chunks]
+        assert longest - 8 < max(sizes) <= longest - 3
+
+
+def test_what_an_embedder_reads_decides_how_documents_are_split(tmp_path: Path) -> None:
+    class Short(Bags):
+        longest = 20
+
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "a.txt").write_text("The lamp weighs nine kilograms. " * 10)
+    usual, short = open_or_build(tmp_path, Bags()), open_or_build(tmp_path, Short())
+    assert len(usual.chunks) == 1
+    assert max(len(chunk_text(chunk).split()) for chunk in short.chunks) <= 17
+
+
 def test_pages_are_named_and_not_crossed() -> None:
     blocks = (Block("Intro", "heading", 2, 1), Block("First page.", page=1), Block("Second page.", page=2))
     chunks = split_document(Document("a.pdf", "A", blocks), 100, words)
@@ -83,6 +108,21 @@ def test_a_question_standing_alone_introduces_its_answer_and_is_no_sentence() ->
     assert [(chunk.context, chunk.sentences) for chunk in chunks] == [
         ("FAQ > Can I swim?", ("Only in summer.",)),
         ("FAQ > Is it deep?", ("Very deep indeed.",)),
+    ]
+
+
+def test_a_question_without_an_answer_and_a_heading_without_a_text_are_text_themselves() -> None:
+    assert [chunk.text for chunk in split("Can I swim?\n\nIs it deep?")] == ["Can I swim?\nIs it deep?"]
+    chunks = split(
+        "# Shop\n\n## Closed on 24 December\n\n## Prices\n\n### Lamps\n\n**Are they dear?**\n\n**Brass lamps**\n\n"
+        "80 euros.\n\n### Oil\n\n## Ask us"
+    )
+    assert [(chunk.location, chunk.sentences) for chunk in chunks] == [
+        ("Shop", ("Closed on 24 December",)),
+        ("Prices > Lamps", ("Are they dear?",)),
+        ("Prices > Lamps > Brass lamps", ("80 euros.",)),
+        ("Prices", ("Oil",)),
+        ("Shop", ("Ask us",)),
     ]
 
 

@@ -22,6 +22,7 @@ from rag.parts import Part
 from rag.progress import lines
 from rag.settings import Settings
 from rag.upkeep import Row, delete, faults, file_named, listing
+from tests.rag.bags import Bags
 from tests.rag.test_documents import has_a_way_out
 from tests.rag.test_hidden import pages
 from tests.storage.conftest import without_privileges
@@ -157,6 +158,41 @@ def test_a_disk_that_refuses_to_delete_is_named() -> None:
         documents.chmod(0o555)
         with without_privileges(), pytest.raises(WorkspaceError, match=r"cannot be deleted .*chmod u\+w"):
             delete(Path(name), "a.md", lambda: None)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_listed_and_its_files_stay_in_the_index() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        workspace, folder = Path(name), Path(name) / "documents" / "sub"
+        folder.mkdir(parents=True)
+        workspace.chmod(0o755)
+        for path in (folder / "lamp.md", folder.parent / "oak.md", folder.parent / "wick.md"):
+            path.write_text(f"It tells of {path.stem}.")
+        open_or_build(workspace, Bags())
+        assert open_or_build(workspace, Bags()).report.status == "reused"  # loads what nobody else may read
+        (folder.parent / "oak.md").unlink()
+        folder.chmod(0)
+        with without_privileges():
+            rows = {row.name: row for row in listing(workspace, Settings())}
+            index = open_or_build(workspace, Bags())
+        folder.chmod(0o755)
+    assert {name: row.state for name, row in rows.items()} == {
+        "oak.md": "deleted",
+        "sub": "skipped",
+        "sub/lamp.md": "indexed",
+        "wick.md": "indexed",
+    }
+    assert has_a_way_out(rows["sub"].reason) and "Permission denied" in rows["sub"].reason
+    assert [chunk.document for chunk in index.chunks] == ["sub/lamp.md", "wick.md"]
+    assert [item.name for item in index.report.skipped] == ["sub"]
+
+
+def test_documents_that_cannot_be_looked_into_are_not_taken_for_none() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        documents = Path(name) / "documents"
+        documents.mkdir(mode=0)
+        Path(name).chmod(0o755)
+        with without_privileges(), pytest.raises(WorkspaceError, match=r"cannot be looked into .*chmod u\+rx"):
+            listing(Path(name), Settings())
 
 
 def test_a_sound_index_is_verified(boxed: Path, embedder: SentenceEmbedder) -> None:

@@ -11,7 +11,10 @@ from rag import index, retrieve, vectors
 from rag.embedder import SentenceEmbedder
 from rag.index import open_or_build
 from rag.retrieve import search
-from rag.vectors import Approximate, opened, recall, searchable
+from rag.settings import Settings
+from rag.upkeep import faults
+from rag.vectors import Approximate, fault, opened, recall, searchable
+from tests.rag.bags import Bags
 
 FEW, MANY = 100, 3000
 
@@ -107,6 +110,38 @@ def test_a_damaged_or_foreign_file_is_made_again(rows: numpy.ndarray, tmp_path: 
         file.write_bytes(content)
     assert list(opened(file, lambda: rows, MANY, FEW).search(rows[7:8], 1)[1][0]) == [7]
     assert opened(file, lambda: rows, MANY, FEW).ntotal == MANY
+
+
+def test_a_flipped_bit_anywhere_in_the_file_is_found(rows: numpy.ndarray, tmp_path: Path) -> None:
+    file = tmp_path / "vectors-1.faiss"
+    opened(file, lambda: rows, MANY, FEW)
+    whole = file.read_bytes()
+    assert fault(file, MANY) is None and fault(file, MANY - 1) == "holds 3,000 vectors where there are 2,999"
+    for place in (0, 200, len(whole) // 2, len(whole) - 100, len(whole) - 1):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert fault(file, MANY) == "was damaged"
+    file.unlink()
+    opened(file, lambda: rows, MANY, FEW)
+    assert file.read_bytes() == whole
+
+
+def test_verifying_an_index_of_many_passages_sees_a_damaged_inverted_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "documents").mkdir()
+    for number in range(4):
+        (tmp_path / "documents" / f"{number}.txt").write_text(f"The lamp weighs {number} kilograms.")
+    monkeypatch.setattr(index, "EXACT_UP_TO", 2)
+    monkeypatch.setattr(index, "opened", partial(vectors.opened, exact_up_to=2))
+    open_or_build(tmp_path, Bags())
+    assert faults(tmp_path, Bags(), Settings()) == []
+    (file,) = (tmp_path / "index").glob("vectors-*")
+    file.write_bytes(file.read_bytes()[:-300] + bytes(300))
+    (found,) = faults(tmp_path, Bags(), Settings())
+    assert found.endswith(f"({file}): was damaged. Delete it: it is made again")
+    file.unlink()
+    open_or_build(tmp_path, Bags())
+    assert faults(tmp_path, Bags(), Settings()) == []
 
 
 def test_a_disk_that_refuses_leaves_it_in_memory(rows: numpy.ndarray, tmp_path: Path) -> None:
