@@ -25,6 +25,7 @@ from arena.errors import StorageError
 from arena.question import Question, checked_prompt
 from arena.runner import answer_all
 from arena.workspace import create_workspace, open_workspace
+from commands.filling import QueueFiller
 from commands.keeping import kept_safe
 from commands.people import gate
 from commands.results import standings_of
@@ -121,6 +122,7 @@ def run_server(path: Path, host: str, port: int) -> None:
         exports = Exporter(workspace, history)
         queue = commands.queue.queue_of(workspace, history.database)
         runner, standings = parts.runner(), standings_of(history)
+        filler = QueueFiller(workspace, queue, history, runner.contestants)
         ahead = Ahead(runner, queue, {"code": settings.code_version})
         pages = ui.build(
             runner,
@@ -133,6 +135,7 @@ def run_server(path: Path, host: str, port: int) -> None:
             standings=standings,
             exports=exports,
             queue=queue,
+            filler=filler,
         )
 
         def ready() -> None:

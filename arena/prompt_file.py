@@ -26,14 +26,15 @@ class PromptFile:
     repeated: tuple[str, ...]
 
 
-def read_prompts(path: Path, added_by: str = "") -> PromptFile:
-    """All prompts of a file, in its order.
+def read_prompts(path: Path, added_by: str = "", name: str = "") -> PromptFile:
+    """All prompts of a file, in its order. `name`: what its owner calls it, where that is not its path.
 
     Raises:
         WorkspaceError: no such file, another ending, not UTF-8, no column for the prompt; or, with every line that is
             wrong, not JSON, an unknown field, an empty or too long prompt. Nothing is then taken.
     """
-    rows = _rows(path)
+    named = Path(name or path)
+    rows = _rows(path, named)
     prompts: dict[str, tuple[int, QueuedPrompt]] = {}
     problems, repeated = [], []
     for number, row in rows:
@@ -49,30 +50,30 @@ def read_prompts(path: Path, added_by: str = "") -> PromptFile:
     if problems:
         more = f"\n  and {len(problems) - MOST_TOLD} more" if len(problems) > MOST_TOLD else ""
         told = "\n  ".join(problems[:MOST_TOLD])
-        raise WorkspaceError(f"{path}: nothing was imported. Correct these and import again:\n  {told}{more}")
+        raise WorkspaceError(f"{named}: nothing was imported. Correct these and import again:\n  {told}{more}")
     if not prompts:
         raise WorkspaceError(
-            f"{path} holds no prompts: put one JSON object a line there, or CSV with a column 'prompt'."
+            f"{named} holds no prompts: put one JSON object a line there, or CSV with a column 'prompt'."
         )
     return PromptFile(tuple(prompt for _, prompt in prompts.values()), tuple(repeated))
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+def _rows(path: Path, named: Path) -> Iterator[tuple[int, Any]]:
     """(line number, what stands there) for each line that is not blank; what is wrong with one is a `ValueError`."""
     readers = {".jsonl": _json_rows, ".csv": _csv_rows}
-    read = readers.get(path.suffix.lower())
+    read = readers.get(named.suffix.lower())
     if read is None:
-        raise WorkspaceError(f"{path} ends in '{path.suffix}': use {' or '.join(readers)}.")
+        raise WorkspaceError(f"{named} ends in '{named.suffix}': use {' or '.join(readers)}.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise WorkspaceError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from None
+        raise WorkspaceError(f"{named} is not UTF-8 (byte {error.start}): save it as UTF-8.") from None
     except OSError as error:
-        raise WorkspaceError(f"{path} cannot be read ({error.strerror}): check the name and the rights.") from None
-    return read(path, text)
+        raise WorkspaceError(f"{named} cannot be read ({error.strerror}): check the name and the rights.") from None
+    return read(named, text)
 
 
-def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+def _json_rows(named: Path, text: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -80,20 +81,25 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
             yield number, json.loads(line)
         except json.JSONDecodeError as error:
             yield number, ValueError(f"not JSON ({error.msg} at column {error.colno})")
+        except (ValueError, RecursionError):
+            yield number, ValueError("a number or a nesting that has no end")
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+def _csv_rows(named: Path, text: str) -> Iterator[tuple[int, Any]]:
     """Separated by what the first line has most of: commas, semicolons or tabs."""
     first = text.partition("\n")[0]
     reader = csv.DictReader(
         io.StringIO(text), delimiter=max(",;\t", key=first.count), restkey="", skipinitialspace=True
     )
-    columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
+    try:
+        columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
+    except csv.Error as error:
+        raise WorkspaceError(f"{named}, line 1: it cannot be read ({error}): put the columns' names there.") from None
     reader.fieldnames = columns
     if not set(columns) & set(TEXT):
         found = ", ".join(columns) or "none"
         raise WorkspaceError(
-            f"{path}, line 1: no column for the prompt (there are: {found}). Call one of them 'prompt' there."
+            f"{named}, line 1: no column for the prompt (there are: {found}). Call one of them 'prompt' there."
         )
     try:
         for row in reader:

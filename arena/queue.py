@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from arena.annotation import ANNOTATORS_EACH, Ballot, Judgement, QueuedPrompt, Showing, SkipReason, Task
@@ -29,11 +30,27 @@ class QueueSettings:
 
 @dataclass(frozen=True)
 class Added:
-    """What became of prompts: how many are new, how many pairs are to be answered, and which were there already."""
+    """What became of prompts: how many are new, how many pairs are to be answered, and which were there already.
+    `repeated`: a sentence for each line of a file that was left out."""
 
     prompts: int
     tasks: int
     known: Sequence[str] = ()
+    repeated: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        known = f" ({len(self.known)} were there already)" if self.known else ""
+        return f"Prompts added: {self.prompts}{known}; pairs to answer: {self.tasks}."
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What prompts are queued for: the names of each pair of contestants, how many people judge it (0 for the setting's
+    number), and who wanted that."""
+
+    pairs: Sequence[Sequence[str]]
+    wanted: int = 0
+    added_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,3 +157,21 @@ class Queue(Protocol):
     def progress(self, annotator: str) -> Progress: ...
 
     def status(self) -> QueueStatus: ...
+
+
+class Filler(Protocol):
+    """Fills the queue from what there is. Every method raises `StorageError`, or `WorkspaceError` for a pair that
+    cannot be asked, or where there is nothing to add; nothing is then added."""
+
+    def import_file(self, file: Path, terms: Terms, name: str = "") -> Added:
+        """The prompts of a .jsonl or .csv file; `name` is what its owner calls it. Raises `WorkspaceError` with every
+        line that is wrong."""
+        ...
+
+    def questions(self, terms: Terms, limit: int = 0, seed: int = 0) -> Added:
+        """Held-out wordings of the workspace's questions: `limit` of them, 0 for all."""
+        ...
+
+    def visitors(self, terms: Terms, limit: int) -> Added:
+        """What visitors asked, the newest `limit` of it."""
+        ...

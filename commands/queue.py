@@ -1,21 +1,18 @@
 """`queue ...`: fill the annotators' queue, prepare its answers, see how far it is: what an admin does in a terminal."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from arena.annotation import QueuedPrompt, Source, Task, for_annotators
-from arena.errors import WorkspaceError
-from arena.question import checked_prompt
-from arena.queue import Added, QueueSettings
+from arena.annotation import Task
+from arena.queue import Added, QueueSettings, Terms
 from arena.workspace import Workspace, open_workspace, settings_from
-from commands.shared import WORKSPACE, address, said
+from commands.filling import IN_A_TERMINAL, PAIR, QueueFiller
+from commands.shared import WORKSPACE, address, database, said
 
-PAIR = "fine-tuned,rag"
 FILE = typer.Argument(help=".jsonl with a field 'prompt', or .csv with a column 'prompt'.")
 PAIRS = typer.Option([PAIR], "--pair", help="Two contestants, separated by a comma; once for each pair.")
 WANTED = typer.Option(0, "--annotators", min=0, help="People who judge each pair; 0: as in workspace.toml, else 3.")
@@ -35,6 +32,15 @@ def queue_of(workspace: Workspace, opened: Any = None) -> Any:
     return DatabaseQueue(opened or open_database(address(workspace)), settings)
 
 
+def filler_of(workspace: Workspace) -> QueueFiller:
+    """What fills the workspace's queue."""
+    from wiring import Parts
+
+    history = database(workspace)
+    queue = queue_of(workspace, history.database)
+    return QueueFiller(workspace, queue, history, Parts(workspace).runner().contestants)
+
+
 @group.command("import")
 def import_(
     file: Path = FILE,
@@ -43,13 +49,12 @@ def import_(
     annotators: int = WANTED,
 ) -> None:
     """Queue the prompts of a file. If a line is wrong, none is taken, and each is named."""
-    from arena.prompt_file import read_prompts
 
     def action() -> None:
-        read = read_prompts(file, "command line")
-        for line in read.repeated:
+        added = filler_of(open_workspace(workspace)).import_file(file, _terms(pair, annotators))
+        for line in added.repeated:
             typer.echo(f"{file}, {line}", err=True)
-        _add(open_workspace(workspace), read.prompts, pair, annotators)
+        _tell(added)
 
     said(action)
 
@@ -63,17 +68,7 @@ def questions(
     annotators: int = WANTED,
 ) -> None:
     """Queue the held-out wordings of the workspace's questions: no training has seen them."""
-    from arena.facts import load_facts
-    from arena.queue_questions import held_out_prompts
-
-    def action() -> None:
-        opened = open_workspace(workspace)
-        prompts = held_out_prompts(load_facts(opened.questions), limit, seed, "command line")
-        if not prompts:
-            raise WorkspaceError(f"{opened.questions} holds no held-out wordings: add some (docs/own-documents.md).")
-        _add(opened, prompts, pair, annotators)
-
-    said(action)
+    said(lambda: _tell(filler_of(open_workspace(workspace)).questions(_terms(pair, annotators), limit, seed)))
 
 
 @group.command()
@@ -84,16 +79,7 @@ def visitors(
     annotators: int = WANTED,
 ) -> None:
     """Queue what visitors asked. Follow-up questions are left out: alone they say little. Who asked is not kept."""
-
-    def action() -> None:
-        opened = open_workspace(workspace)
-        texts = _asked(opened, limit)
-        if not texts:
-            raise WorkspaceError("No visitor has asked anything yet: queue questions or import some instead.")
-        prompts = [QueuedPrompt(text, Source.VISITORS, added_by="command line") for text in texts]
-        _add(opened, prompts, pair, annotators)
-
-    said(action)
+    said(lambda: _tell(filler_of(open_workspace(workspace)).visitors(_terms(pair, annotators), limit)))
 
 
 @group.command()
@@ -159,40 +145,9 @@ def generate(workspace: Path = WORKSPACE) -> None:
 _WHO_ANSWERS = "The running app prepares the answers in the background; `queue generate` does it now."
 
 
-def _add(opened: Workspace, prompts: Sequence[QueuedPrompt], pair: list[str], annotators: int) -> None:
-    added: Added = queue_of(opened).add(prompts, _pairs(opened, pair), annotators)
-    known = f" ({len(added.known)} were there already)" if added.known else ""
-    typer.echo(f"Prompts added: {added.prompts}{known}; pairs to answer: {added.tasks}. {_WHO_ANSWERS}")
+def _terms(pairs: list[str], annotators: int) -> Terms:
+    return Terms([[name.strip() for name in text.split(",")] for text in pairs], annotators, IN_A_TERMINAL)
 
 
-def _pairs(opened: Workspace, named: list[str]) -> list[tuple[str, str]]:
-    """Raises `WorkspaceError`: not two contestants, or not of this workspace."""
-    from wiring import Parts
-
-    known = Parts(opened).runner().contestants
-    pairs = []
-    for text in named:
-        names = [name.strip() for name in text.split(",")]
-        if len(names) != 2 or names[0] == names[1]:
-            raise WorkspaceError(f"'{text}' is not a pair: name two contestants, like --pair {PAIR}.")
-        for name in names:
-            if name not in known:
-                raise WorkspaceError(f"No contestant '{name}' in this workspace: there are {', '.join(known)}.")
-        pairs.append((names[0], names[1]))
-    return pairs
-
-
-def _asked(opened: Workspace, limit: int) -> list[str]:
-    """Distinct first questions of conversations, newest first."""
-    from storage import open_history
-
-    history = open_history(address(opened))
-    texts: dict[str, None] = {}
-    offset, page = 0, 200
-    while len(texts) < limit and (found := history.recent(limit=page, offset=offset)):
-        offset += page
-        for one in found:
-            follows = any(one.histories.values())
-            if not follows and not for_annotators(one) and one.asked_by != "command line":
-                texts.setdefault(checked_prompt(one.question))
-    return list(texts)[:limit]
+def _tell(added: Added) -> None:
+    typer.echo(f"{added} {_WHO_ANSWERS}")

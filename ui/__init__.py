@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from arena.knowledge import KnowledgeDesk
 from arena.people import People
 from arena.ports import Exports, History
-from arena.queue import Queue
+from arena.queue import Filler, Queue
 from arena.runner import Runner
 from arena.standings import Standings
 from arena.training import TrainingDesk
@@ -39,11 +39,12 @@ def build(
     standings: Standings | None = None,
     exports: Exports | None = None,
     queue: Queue | None = None,
+    filler: Filler | None = None,
 ) -> "Blocks":
     """The pages, wired to `runner`, `history`, for the Training page to `desk`, for the Knowledge page to `shelf`, for
-    the Results page to `standings`, for the People page to `people`, for the Annotate page to `queue`.
-    `rights` says who may what; without, nobody signs in (`ui.rights.open_to_all`). `exports`: what may be downloaded.
-    Raises `WorkspaceError` when the default sides are not there."""
+    the Results page to `standings`, for the People page to `people`, for the Annotate page to `queue` and `filler`,
+    which fills it. `rights` says who may what; without, nobody signs in (`ui.rights.open_to_all`). `exports`: what may
+    be downloaded. Raises `WorkspaceError` when the default sides are not there."""
     from ui.pages import build as build_pages
 
     with quick_gradio.without_app():
@@ -58,6 +59,7 @@ def build(
             standings=standings,
             exports=exports,
             queue=queue,
+            filler=filler,
         )
 
 

@@ -53,6 +53,13 @@
     } else if (button.closest('#annotate_judging')) close();
   });
 
+  // What a key means on any keyboard: the row of digits gives other signs on AZERTY, Caps Lock capitals. Without Num Lock
+  // the other digits are arrows, and mean those.
+  const meant = ({ key = '', code = '', shiftKey }) => {
+    const plain = key.toLowerCase();
+    if (shiftKey || key.length > 1 || keys().some((one) => one.textContent === plain)) return plain;
+    return /^(?:Digit|Numpad)([1-9])$/.exec(code)?.[1] ?? plain;
+  };
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !shown(find('annotate_top'))) return;
     const target = event.target;
@@ -63,12 +70,13 @@
     if (find('annotate_help').open && event.key !== '?') return;
     const open = skipping()?.classList.contains('open');
     if (open && event.key === 'Escape') return close();
-    if (open && /^[1-9]$/.test(event.key)) {
+    const wanted = meant(event);
+    if (open && /^[1-9]$/.test(wanted)) {
       event.preventDefault();
-      skipping().querySelectorAll('button')[Number(event.key) - 1]?.click();
+      skipping().querySelectorAll('button')[Number(wanted) - 1]?.click();
       return;
     }
-    const key = keys().find((one) => one.textContent === event.key);
+    const key = keys().find((one) => one.textContent === wanted);
     if (!key) return;
     event.preventDefault();
     if (key.dataset.reason) return chip(key.dataset.reason)?.querySelector('input').click();

@@ -133,7 +133,7 @@ class Annotate:
                 return nothing  # the next step meets it again, and says it
             waiting = bench.on_screen is None
             shown = [says.progress_html(bench.progress), says.past_html(bench), gr.update(active=waiting)]
-        return shown if self.keeper is None else [*shown, *Keeping(self.keeper).count()]
+        return shown if self.keeper is None else [*shown, *Keeping(self.keeper, self.rights).count(request)]
 
     def _act(self, bench: Bench, name: str, request: gr.Request, step: Callable[[], None]) -> Updates:
         with bench.lock:
@@ -201,4 +201,5 @@ def wire(page: Annotate, layout: Layout, tab: gr.Tab, asked_as: gr.Textbox, stor
     for step in steps:
         step.then(page.prepare, layout.bench, layout.later, **HIDDEN)
     if page.keeper is not None and layout.kept is not None:
-        layout.kept.timer.tick(Keeping(page.keeper).count, None, layout.kept.outputs, **HIDDEN)
+        counting = Keeping(page.keeper, page.rights)
+        layout.kept.timer.tick(counting.count, None, layout.kept.outputs, **HIDDEN)

@@ -31,7 +31,7 @@ SKIPS = {
     SkipReason.OTHER: "Another reason",
 }
 ACTION_KEYS = {
-    "u": ("annotate_undo", "take the last one back"),
+    "u": ("annotate_undo", "open the last one again; your vote stays until you give another"),
     "s": ("annotate_skip", "skip, then 1 to 5 for why"),
     "r": ("annotate_rest", "show the rest of a folded answer"),
     "n": ("annotate_note", "type a note (Esc leaves the box)"),
@@ -150,21 +150,13 @@ def empty_html(bench: Bench, admin: bool) -> str:
     if progress.wanted and progress.votes >= progress.wanted:
         return _empty("Done", "Every pair has been judged by enough people.")
     if admin:
-        commands = "".join(
-            f"<li><code>{command}</code> {what}</li>"
-            for command, what in (
-                ("python app.py queue questions --limit 30", "the workspace's own questions"),
-                ("python app.py queue import FILE", "prompts from a .jsonl or .csv file"),
-                ("python app.py queue visitors", "what visitors asked"),
-            )
-        )
-        return _empty("Nothing to judge yet", "Fill the queue in a terminal:", f"<ul>{commands}</ul>")
+        return _empty("Nothing to judge yet", "Open “Fill the queue” below.")
     return _empty("Nothing to judge yet", "Come back when somebody has filled the queue.")
 
 
-def _empty(title: str, text: str, more: str = "") -> str:
+def _empty(title: str, text: str) -> str:
     return (
-        f'<div class="empty"><h2>{title}</h2><p>{escaped(text)}</p>{more}'
+        f'<div class="empty"><h2>{title}</h2><p>{escaped(text)}</p>'
         '<p class="nothing">This page looks again by itself.</p></div>'
     )
 

@@ -113,6 +113,7 @@ def _words() -> tuple[gr.CheckboxGroup, gr.Textbox, gr.Textbox]:
         )
         correct = gr.Textbox(
             label="The correct answer is… (optional)",
+            info="Kept with your vote; training takes it only where the question is not a held-out one.",
             elem_id="annotate_correct",
             max_length=MAX_CORRECT_ANSWER_CHARACTERS,
             max_lines=4,
@@ -123,7 +124,7 @@ def _words() -> tuple[gr.CheckboxGroup, gr.Textbox, gr.Textbox]:
 
 def _tools() -> tuple[gr.Button, gr.Button]:
     with gr.Row(elem_id="annotate_tools"):
-        undo = gr.Button("Undo", elem_id="annotate_undo", size="sm", min_width=80)
+        undo = gr.Button("Last pair again", elem_id="annotate_undo", size="sm", min_width=80)
         keep = gr.Button("Keep it as it is", elem_id="annotate_keep", size="sm", min_width=80)
         gr.Button("Skip…", elem_id="annotate_skip", size="sm", min_width=80)
         gr.Button("Keys", elem_id="annotate_help_open", size="sm", min_width=80)

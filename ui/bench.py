@@ -91,7 +91,7 @@ class Bench:
         self._count(showing)
         self.saved = f"Saved: {said(Showing(ballot, showing.comparison))}."
         if hasty:
-            self.saved += " That was quicker than reading both usually takes: Undo takes it back if it was a slip."
+            self.saved += " That was quicker than reading both usually takes: if it was a slip, open it again."
         self._next(queue)
 
     def skip(self, queue: Queue, mark: str, reason: SkipReason) -> None:
@@ -112,14 +112,14 @@ class Bench:
         before = self.opened.ballot.id if self.opened else ""
         found = queue.past(self.annotator, 1, before)
         if not found:
-            raise VoteRefused("There is nothing before this to take back.")
+            raise VoteRefused("There is nothing before this to open again.")
         self._open(found[0])
 
     def open(self, mark: str) -> None:
         """One of the past pairs, by the mark that `past_mark` gave it."""
         found = next((showing for showing in self.past if self.past_mark(showing) == mark), None)
         if found is None:
-            raise VoteRefused("This pair is no longer in the list: press Undo to go back step by step.")
+            raise VoteRefused("This pair is no longer in the list: press “Last pair again” to go back step by step.")
         self._open(found)
 
     def past_mark(self, showing: Showing) -> str:

@@ -1,11 +1,10 @@
-"""The Compare page: ask, watch both sides, vote. Components and the handlers behind them.
+"""The Compare page: ask, watch both sides, vote. The handlers behind its components, which are in ui/compare_view.py.
 
 The handlers are methods so that tests drive them without a browser. What they decide is in ui/session.py, what
 they may show in ui/screen.py.
 """
 
 import asyncio
-import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -13,17 +12,16 @@ from typing import Any
 
 import gradio as gr
 
-from arena.comparison import MAX_REASON_CHARACTERS, Choice
+from arena.comparison import Choice
 from arena.errors import ArenaError, NotAllowed
 from arena.people import Role
 from arena.ports import History
-from arena.question import MAX_PROMPT_CHARACTERS
 from arena.runner import Runner
 from ui import render
+from ui.compare_view import Layout
 from ui.limits import Limits
-from ui.pane import PaneView
 from ui.rights import Rights
-from ui.screen import IDLE, Screen, screen
+from ui.screen import Screen, screen
 from ui.session import Session
 from ui.settings import Settings
 
@@ -45,7 +43,8 @@ Updates = list[Any]
 
 @dataclass(frozen=True)
 class Compare:
-    """The page's handlers. Each paints the whole screen, whatever the browser believes it shows."""
+    """The page's handlers. Each paints the whole screen, whatever the browser believes it shows; for who may not
+    compare, nothing but why."""
 
     runner: Runner
     history: History
@@ -58,8 +57,9 @@ class Compare:
     ) -> Updates:
         """Check the wish and put it in the queue; the prompt box empties when it was accepted."""
         session = session or Session()
+        if refusal := self._refusal(request):
+            return [session, gr.skip(), *refusal]
         try:
-            self.rights.require(request, Role.VISITOR)
             self.limits.prompt(request)
             asked_by = self._name(request, name, session)
             session.prepare(prompt, (left, right), blind, asked_by, self.runner, self.settings)
@@ -68,7 +68,7 @@ class Compare:
             return [session, gr.skip(), *self.paint(session)]
         return [session, "", *self.paint(session)]
 
-    async def ask(self, session: Session | None) -> AsyncIterator[Updates]:
+    async def ask(self, session: Session | None, request: gr.Request) -> AsyncIterator[Updates]:
         """Stream what is new until both sides are done. Leaving it, by Stop or a closed tab, ends the run. Asks nothing
         but what `begin`, which has asked who may, has put in the queue."""
         session = session or Session()
@@ -76,7 +76,7 @@ class Compare:
         shown = self.paint(session)
         if asking is None:
             # Never nothing: Gradio would empty every output, down to the labels of the buttons.
-            yield shown
+            yield await asyncio.to_thread(self._refusal, request) or shown
             return
         frames = asking.frames()
         try:
@@ -96,28 +96,38 @@ class Compare:
             asking.stop.set()
             await frames.aclose()
 
-    async def settle(self, session: Session | None) -> Updates:
+    async def settle(self, session: Session | None, request: gr.Request) -> Updates:
         """After an answer, a Stop or a failure: wait for the last words, then paint everything."""
         session = session or Session()
+        # In a thread: a slow database holds up no other page.
+        if refusal := await asyncio.to_thread(self._refusal, request):
+            return refusal
         asking = session.asking
         while asking is not None and not asking.over:
             await asyncio.sleep(0.05)
         return self.paint(session)
 
-    def press_stop(self, session: Session | None) -> Updates:
+    def press_stop(self, session: Session | None, request: gr.Request) -> Updates:
         """Ends the question wherever it is: in Gradio's queue, in a device's line, or half way through."""
         session = session or Session()
         unasked = session.stop()
+        if refusal := self._refusal(request):
+            return [gr.skip(), *refusal]
         return [unasked or gr.skip(), *self.paint(session)]
 
-    def clear(self, left: str, right: str, session: Session | None) -> Updates:
+    def clear(self, left: str, right: str, session: Session | None, request: gr.Request) -> Updates:
         """A new conversation."""
         session = session or Session()
+        session.stop()
+        if refusal := self._refusal(request):
+            return [gr.skip(), gr.skip(), *refusal]
         session.clear()
         return ["", "", *self.paint(session, (left, right))]
 
-    def choose_sides(self, left: str, right: str, session: Session | None) -> Updates:
+    def choose_sides(self, left: str, right: str, session: Session | None, request: gr.Request) -> Updates:
         """Introduce the chosen sides, unless answers of others are on the screen."""
+        if refusal := self._refusal(request):
+            return refusal
         sides = tuple(name if name in self.runner.contestants else self.settings.left for name in (left, right))
         return self.paint(session or Session(), (sides[0], sides[1]))
 
@@ -127,8 +137,9 @@ class Compare:
         def vote(reason: str, name: str, session: Session | None, request: gr.Request) -> Updates:
             session = session or Session()
             session.notice = ""
+            if refusal := self._refusal(request, "Not voted: "):
+                return [gr.skip(), *refusal]
             try:
-                self.rights.require(request, Role.VISITOR)
                 self.limits.vote(request)
                 session.cast(choice, self._name(request, name, session), reason or "", self.history)
             except ArenaError as error:
@@ -140,6 +151,8 @@ class Compare:
     def greet(self, stored: str, request: gr.Request) -> list[Any]:
         """A session, and the name to vote under: the one signed in with, the one used before, or a guest's."""
         session = Session()
+        if not self.rights.may(request, Role.VISITOR):
+            return [session, gr.skip(), gr.skip()]
         if self.rights.signs_in:
             session.person = self.rights.name(request, "")
             name = self._name(request, "", session)
@@ -165,11 +178,25 @@ class Compare:
             raise NotAllowed(f"You are no longer signed in as {session.person}: sign in again at the top of the page.")
         return name or session.guest
 
-    def status(self) -> list[Any]:
+    def status(self, request: gr.Request) -> list[Any]:
         """What is loading; stops asking once nothing is."""
+        try:
+            self.rights.require(request, Role.VISITOR)
+        except ArenaError as error:
+            return ["", gr.Timer(active=not isinstance(error, NotAllowed))]
         states = self.settings.status()
         loading = any(state.status == "loading" for state in states.values())
         return [render.status_html(states), gr.Timer(active=loading)]
+
+    def _refusal(self, request: gr.Request, before: str = "") -> Updates:
+        """Why somebody may not compare, as the values of `Layout.outputs`: what was there stays, and nothing is under
+        way. [] for everybody else."""
+        try:
+            self.rights.require(request, Role.VISITOR)
+        except ArenaError as error:
+            texts = [gr.skip(), render.notice_html(f"{before}{error}"), *[gr.skip()] * 10]
+            return [*texts, gr.update(interactive=True), gr.update(visible=False), *[gr.skip()] * len(render.CHOICES)]
+        return []
 
     def paint(self, session: Session, sides: tuple[str, str] | None = None) -> Updates:
         """One value for each of the page's outputs, in their order."""
@@ -195,85 +222,6 @@ def updates(now: Screen) -> Updates:
         gr.update(visible=now.busy),
         *buttons,
     ]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The page's components that handlers read or write."""
-
-    prompt: gr.Textbox
-    ask: gr.Button
-    stop: gr.Button
-    new: gr.Button
-    left: gr.Dropdown
-    right: gr.Dropdown
-    blind: gr.Checkbox
-    reason: gr.Textbox
-    name: gr.Textbox
-    votes: dict[Choice, gr.Button]
-    outputs: list[Any]
-
-
-def lay_out(runner: Runner, settings: Settings) -> Layout:
-    """Draw the page inside the current `gr.Blocks`."""
-    with gr.Column(elem_id="asking"):
-        prompt, ask, stop, new = _prompt_row(settings)
-        with gr.Row(elem_id="options"):
-            choices = [(settings.label(name).name, name) for name in runner.contestants]
-            left = gr.Dropdown(choices, value=settings.left, label="Side A", elem_id="side_a", min_width=140)
-            right = gr.Dropdown(choices, value=settings.right, label="Side B", elem_id="side_b", min_width=140)
-            blind = gr.Checkbox(label="Hide which is which until I vote", elem_id="blind", min_width=220)
-    notice = gr.HTML("", elem_id="notice", js_on_load=None)
-    announcement = gr.HTML(IDLE, elem_id="announcement", js_on_load=None)
-    earlier = gr.HTML("", elem_id="earlier", js_on_load=None)
-    question = gr.HTML("", elem_id="question", js_on_load=None)
-    with gr.Row(equal_height=True, elem_classes="panes"):
-        panes = [
-            PaneView.draw("a", render.head_html("A", settings.label(settings.left))),
-            PaneView.draw("b", render.head_html("B", settings.label(settings.right))),
-        ]
-    with gr.Column(elem_id="voting"):
-        vote_text = gr.HTML("", elem_id="vote_text", js_on_load=None)
-        with gr.Row(elem_id="vote_bar"):
-            votes = {
-                choice: gr.Button(text, interactive=False, elem_id=f"vote_{choice.name.lower()}", min_width=70)
-                for choice, text in render.CHOICES.items()
-            }
-        with gr.Row(elem_id="vote_words"):
-            reason = gr.Textbox(
-                label="Why? (optional, sent with your vote)",
-                max_length=MAX_REASON_CHARACTERS,
-                elem_id="reason",
-                scale=3,
-                min_width=220,
-            )
-            name = gr.Textbox(label="Your name, remembered here", max_length=100, elem_id="annotator", min_width=160)
-        link = gr.HTML("", elem_id="link", js_on_load=None)
-    shown = [announcement, notice, earlier, question, *panes[0].parts, *panes[1].parts, vote_text, link]
-    outputs = [*shown, ask, stop, *votes.values()]
-    return Layout(prompt, ask, stop, new, left, right, blind, reason, name, votes, outputs)
-
-
-def _prompt_row(settings: Settings) -> tuple[gr.Textbox, gr.Button, gr.Button, gr.Button]:
-    prompt = gr.Textbox(
-        label="Your question",
-        placeholder="Ask something, or pick an example below. Enter asks; Shift+Enter starts a new line.",
-        lines=1,
-        max_lines=8,
-        max_length=MAX_PROMPT_CHARACTERS,
-        elem_id="prompt",
-        autofocus=True,
-    )
-    if settings.example_prompts:
-        with gr.Row(elem_id="examples"):
-            for example in settings.example_prompts:
-                button = gr.Button(example, size="sm", elem_classes="example", min_width=0)
-                button.click(None, None, prompt, js=f"() => {json.dumps(example)}", api_visibility="private")
-    with gr.Row(elem_id="actions"):
-        ask = gr.Button("Ask both", variant="primary", elem_id="ask", min_width=140)
-        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=100)
-        new = gr.Button("New comparison", elem_id="new", min_width=140)
-    return prompt, ask, stop, new
 
 
 def wire(page: Compare, layout: Layout, session: gr.State, stored_name: gr.BrowserState) -> None:

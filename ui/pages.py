@@ -9,11 +9,24 @@ from arena.errors import WorkspaceError
 from arena.knowledge import KnowledgeDesk
 from arena.people import People, Role
 from arena.ports import Exports, History
-from arena.queue import Queue
+from arena.queue import Filler, Queue
 from arena.runner import Runner
 from arena.standings import Standings
 from arena.training import TrainingDesk
-from ui import account, annotate, annotate_view, compare, keeping, knowledge, knowledge_view, render, results, training
+from ui import (
+    account,
+    annotate,
+    annotate_view,
+    compare,
+    compare_view,
+    filling,
+    keeping,
+    knowledge,
+    knowledge_view,
+    render,
+    results,
+    training,
+)
 from ui import exports as downloads
 from ui import history as history_page
 from ui import people as people_page
@@ -35,10 +48,11 @@ def build(
     standings: Standings | None = None,
     exports: Exports | None = None,
     queue: Queue | None = None,
+    filler: Filler | None = None,
 ) -> gr.Blocks:
     """The app as Gradio blocks, not yet served. Without a desk there is no Training page, without a shelf no Knowledge
-    page, without standings no Results page, without people no People page, without a queue no Annotate page, without
-    exports nothing to download."""
+    page, without standings no Results page, without people no People page, without a queue no Annotate page, without a
+    filler nothing there to fill it, without exports nothing to download."""
     for side in (settings.left, settings.right):
         if side not in runner.contestants:
             raise WorkspaceError(f"There is no contestant '{side}': there are {', '.join(runner.contestants)}.")
@@ -62,16 +76,21 @@ def build(
             gr.LoginButton(logout_value="Sign out ({})", size="sm", elem_id="hub", min_width=0)
         account_line = gr.HTML("", elem_id="account", visible=people is not None, js_on_load=None)
         gr.HTML(render.title_html(settings), elem_id="title", js_on_load=None)
-        status = gr.HTML(render.status_html(settings.status()), elem_id="status", js_on_load=None)
+        # Where people sign in, nobody is told before it is known who they are.
+        loading = "" if rights.signs_in else render.status_html(settings.status())
+        status = gr.HTML(loading, elem_id="status", js_on_load=None)
         with gr.Tabs(elem_id="pages") as tabs:
             with gr.Tab("Compare", id="compare", elem_id="compare_tab"):
-                asking = compare.lay_out(runner, settings)
+                asking = compare_view.lay_out(runner, settings)
                 kept = keeping.lay_out()
             if queue is not None:
                 with tab_for(Role.ANNOTATOR, "Annotate", "annotate") as annotate_tab:
                     judging = annotate_view.lay_out(rights.signs_in, settings.keeper is not None)
                 page = annotate.Annotate(queue, rights, limits, settings.keeper)
                 annotate.wire(page, judging, annotate_tab, asking.name, stored_name)
+                if filler is not None:
+                    panel = filling.lay_out(list(runner.contestants), settings)
+                    filling.wire(filling.Filling(filler, queue, rights), panel, annotate_tab)
             if standings is not None:
                 with tab_for(rights.results, "Results", "results") as results_tab:
                     told = results.ResultsPage(standings, settings, rights)
@@ -93,7 +112,7 @@ def build(
         timer = gr.Timer(2.0)
         compare.wire(compare_page, asking, session, stored_name)
         if settings.keeper is not None:
-            keeping.wire(settings.keeper, kept, asking, session)
+            keeping.wire(keeping.Keeping(settings.keeper, rights), kept, asking, session)
         history_page.wire(stored, reading, history_tab)
         timer.tick(compare_page.status, None, [status, timer], **compare.HIDDEN)
         if people is not None:

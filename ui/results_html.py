@@ -3,8 +3,20 @@
 from arena.standings import Ranking, Rate, Report
 from ui.markdown import escaped
 from ui.results_plots import Row, durations, shares, stacked
-from ui.results_tables import latency_table, p_value, person_html, rates_table, reasons_table, splits_table
-from ui.results_words import Namer, by_contestant, counted, rests_on, speed, verdict, warning
+from ui.results_tables import latency_table, person_html, rates_table, reasons_table, splits_table
+from ui.results_words import (
+    BOOTSTRAP_WANTS,
+    Namer,
+    by_contestant,
+    counted,
+    p_value,
+    reasons_given,
+    rests_on,
+    sign_test,
+    speed,
+    verdict,
+    warning,
+)
 
 TITLES = {
     "class": "By class of question",
@@ -74,18 +86,11 @@ def sure_html(report: Report, name: Namer) -> str:
     if report.total is None:
         return ""
     first, second, total = name(report.first), name(report.second), report.total
-    wanting = "wants two prompts and votes for either side"
     rows = [
         Row("by prompt and person", total.rate, counted(total.decided, "vote"), strong=True),
-        Row("bootstrap (cautious)", report.bootstrap, counted(total.decided, "vote"), wanting),
+        Row("bootstrap (cautious)", report.bootstrap, counted(total.decided, "vote"), BOOTSTRAP_WANTS),
         Row("as if independent", report.wilson, counted(total.decided, "vote")),
     ]
-    p = report.sign_test
-    test = (
-        f"Exact sign test, votes taken as independent: p {p_value(p)} ({total.decided:,} votes)."
-        if p is not None
-        else ""
-    )
     quality = [
         Row("tie", report.ties, counted(total.votes, "vote")),
         Row("both bad", report.both_bad, counted(total.votes, "vote")),
@@ -93,7 +98,7 @@ def sure_html(report: Report, name: Namer) -> str:
     return (
         f"<section><h2>How sure is it?</h2><p>{escaped(first)} against {escaped(second)}, ties and “both bad” left "
         "out. Votes on one prompt, and votes by one person, resemble each other; the first interval allows for "
-        f"that, and the headline uses it. {test}</p>"
+        f"that, and the headline uses it. {sign_test(report)}</p>"
         + shares(f"Share of decided votes that prefer {first}", rows, (f"{second} preferred", f"{first} preferred"))
         + "<h3>Ties and both bad</h3><p>A tie is about preference; “both bad” is about quality: neither answer "
         f"would do. Shares of all {total.votes:,} votes.</p>"
@@ -188,14 +193,11 @@ def reasons_html(report: Report, name: Namer) -> str:
     """What people gave as a reason."""
     if report.total is None or not report.reasons:
         return ""
-    first, second, total = name(report.first), name(report.second), report.total
-    rows = {report.first: (first, total.wins), report.second: (second, total.losses)}
-    rows |= {"tie": ("tie", total.ties), "both bad": ("both bad", total.both_bad)}
     reasons = sum(sum(given.values()) for given in report.reasons.values())
     return (
-        f"<section><h2>Reasons given</h2><p>{counted(reasons, 'reason')} in {counted(total.votes, 'vote')}, by what "
-        "was chosen; a vote may give several, or none.</p>"
-        + reasons_table([(*rows[chosen], given) for chosen, given in report.reasons.items()])
+        f"<section><h2>Reasons given</h2><p>{counted(reasons, 'reason')} in {counted(report.total.votes, 'vote')}, "
+        "by what was chosen; a vote may give several, or none.</p>"
+        + reasons_table(reasons_given(report, name))
         + "</section>"
     )
 

@@ -6,24 +6,15 @@ from collections.abc import Mapping, Sequence
 from arena.standings import Annotator, Latency, Split
 from ui.markdown import escaped
 from ui.results_plots import Row
-from ui.results_words import Namer, counted, interval, percent
-
-NONE = "–"
+from ui.results_words import NONE, Namer, consistency, interval, percent
 
 
 def person_html(each: Annotator, first: str, names_shown: bool) -> str:
     """One annotator's row. `names_shown`: to somebody who may know the name."""
     who = each.name if names_shown else f"annotator {each.place}"
-    cells = (
-        ("Votes", f"{each.votes:,}"),
-        (first, _share_of(each.rate, each.paired)),
-        ("Left side", _share_of(each.left, each.decided)),
-        ("Agrees", _share_of(each.agreement, each.compared)),
-        ("Repeats same", f"{each.repeated:,} of {each.repeats:,}" if each.repeats else NONE),
-        ("Hasty", f"{each.hasty:,} of {each.votes:,}"),
-        ("Seconds", f"{each.seconds:.0f} ({counted(each.clocked, 'vote')})" if each.seconds is not None else NONE),
+    body = "".join(
+        f'<td class="number" data-label="{escaped(label)}">{text}</td>' for label, text in consistency(each, first)
     )
-    body = "".join(f'<td class="number" data-label="{escaped(label)}">{text}</td>' for label, text in cells)
     return f'<tr><th scope="row">{escaped(who)}</th>{body}</tr>'
 
 
@@ -115,12 +106,3 @@ def _table(head: Sequence[str], body: str) -> str:
         f'<details class="figures"><summary>Table</summary><table class="listed"><thead><tr>{titles}</tr></thead>'
         f"<tbody>{body}</tbody></table></details>"
     )
-
-
-def _share_of(share: float | None, number: int) -> str:
-    return NONE if share is None else f"{percent(share)} of {number:,}"
-
-
-def p_value(p: float | None) -> str:
-    """As papers write it."""
-    return NONE if p is None else "< 0.001" if p < 0.001 else f"= {p:.3f}"

@@ -8,25 +8,29 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from arena.errors import InvalidPrompt
 from arena.judgements import Filters
 from arena.standings import Report, Split, Standings
 from ui.results_words import (
+    BOOTSTRAP_WANTS,
+    NONE,
     VOTES,
     Namer,
     by_contestant,
+    consistency,
     counted,
     interval,
     percent,
+    reasons_given,
     sentence,
+    sign_test,
     unreadable_days,
     warning,
 )
 from ui.settings import Settings
-
-NONE = "–"
 
 
 def print_results(standings: Standings, filters: Filters, as_json: bool = False) -> None:
@@ -55,6 +59,7 @@ def _print(report: Report, console: Console) -> None:
     if report.total is None or not report.total.votes:
         return
     _print_splits(report, name, console)
+    _print_sure(report, name, console)
     if report.ranking.strengths:
         strengths = [
             (name(each.contestant), percent(each.chance), f"{each.low:.0%}–{each.high:.0%}", f"{each.votes:,}")
@@ -71,6 +76,41 @@ def _print(report: Report, console: Console) -> None:
     ]
     if effects:
         _table(console, "Preferred when only this differs", ("", "Share", "95 %", "Votes"), effects)
+    _print_reasons(report, name, console)
+    _print_people(report, name, console)
+
+
+def _print_sure(report: Report, name: Namer, console: Console) -> None:
+    """The rate with each of its intervals, ties and both bad, and the sign test."""
+    rates = {
+        f"{name(report.first)}, by prompt and person": report.total.rate if report.total else None,
+        f"{name(report.first)}, bootstrap (cautious)": report.bootstrap,
+        f"{name(report.first)}, as if independent": report.wilson,
+        "tie, of all votes": report.ties,
+        "both bad, of all votes": report.both_bad,
+    }
+    rows = [
+        (label, percent(rate.share), interval(rate), f"{rate.votes:,}")
+        if rate
+        else (label, NONE, BOOTSTRAP_WANTS if "bootstrap" in label else NONE, NONE)
+        for label, rate in rates.items()
+    ]
+    _table(console, "How sure", ("", "Share", "95 %", "Votes"), rows)
+    if test := sign_test(report):
+        console.print(test, highlight=False)
+
+
+def _print_reasons(report: Report, name: Namer, console: Console) -> None:
+    """How often each reason was given, by what was chosen."""
+    given = reasons_given(report, name)
+    reasons = dict.fromkeys(reason for _, _, times in given for reason in times)
+    rows = [(chosen, f"{votes:,}", *(f"{times.get(each, 0):,}" for each in reasons)) for chosen, votes, times in given]
+    if reasons:
+        _table(console, "Reasons given", ("Chosen", "Votes", *reasons), rows)
+
+
+def _print_people(report: Report, name: Namer, console: Console) -> None:
+    """Agreement, and how steady each annotator is."""
     if report.alpha:
         alpha = report.alpha
         console.print(
@@ -78,6 +118,11 @@ def _print(report: Report, console: Console) -> None:
             f"{counted(alpha.votes, 'vote')} on {counted(alpha.pairs, 'pair')}.",
             highlight=False,
         )
+    people = {each.name: consistency(each, name(report.first)) for each in report.annotators}
+    if people:
+        titles = [title for title, _ in next(iter(people.values()))]
+        rows = [(who, *(figure for _, figure in known)) for who, known in people.items()]
+        _table(console, "Annotators", ("", *titles), rows)
 
 
 def _print_splits(report: Report, name: Namer, console: Console) -> None:
@@ -120,8 +165,13 @@ def _table(console: Console, title: str, head: Sequence[str], rows: Sequence[Seq
     for place, column in enumerate(head):
         table.add_column(column, justify="right" if place else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(_harmless, row))
     console.print(table)
+
+
+def _harmless(text: str) -> str:
+    """As it is, and nothing that a terminal or Rich would obey: people typed some of it."""
+    return escape("".join(character if character.isprintable() else "\ufffd" for character in text))
 
 
 def _plain(value: Any) -> Any:

@@ -1,12 +1,12 @@
 """What a report says in a sentence, and a view's filters as a link. Pure, and without HTML: the terminal says the
 same."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from arena.judgements import Filters, Version, moments
-from arena.standings import Headline, Rate, Report, Speed
+from arena.standings import Annotator, Headline, Rate, Report, Speed
 
 Namer = Callable[[str], str]
 """From a contestant to what people call it."""
@@ -17,6 +17,8 @@ VOTES = {"blind": "names hidden", "open": "names shown", "all": "all votes"}
 _TEXTS = {"class": "kind", "topic": "topic", "document": "document", "wording": "wording", "since": "since"}
 _TEXTS |= {"until": "until"}
 LONGEST = 200
+NONE = "–"
+BOOTSTRAP_WANTS = "wants two prompts and votes for either side"
 
 
 def percent(share: float) -> str:
@@ -91,6 +93,46 @@ def warning(mixed: Mapping[str, list[Version]], name: Namer) -> str:
         return ""
     several = ", ".join(f"{len(versions)} of {name(contestant)}" for contestant, versions in mixed.items())
     return f"These votes are on several versions ({several}): choose one under Filters to judge what you would ship."
+
+
+def p_value(p: float | None) -> str:
+    """As papers write it."""
+    return NONE if p is None else "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def sign_test(report: Report) -> str:
+    """ "" without votes for either side."""
+    if report.total is None or report.sign_test is None:
+        return ""
+    p, votes = p_value(report.sign_test), report.total.decided
+    return f"Exact sign test, votes taken as independent: p {p} ({votes:,} votes)."
+
+
+def consistency(each: Annotator, first: str) -> Sequence[tuple[str, str]]:
+    """What is known of an annotator: (title, figure) each. `first`: what the first contestant is called."""
+    return (
+        ("Votes", f"{each.votes:,}"),
+        (first, _share_of(each.rate, each.paired)),
+        ("Left side", _share_of(each.left, each.decided)),
+        ("Agrees", _share_of(each.agreement, each.compared)),
+        ("Repeats same", f"{each.repeated:,} of {each.repeats:,}" if each.repeats else NONE),
+        ("Hasty", f"{each.hasty:,} of {each.votes:,}"),
+        ("Seconds", f"{each.seconds:.0f} ({counted(each.clocked, 'vote')})" if each.seconds is not None else NONE),
+    )
+
+
+def reasons_given(report: Report, name: Namer) -> Sequence[tuple[str, int, Mapping[str, int]]]:
+    """(what was chosen, the votes for it, times by reason) each."""
+    if report.total is None:
+        return ()
+    total = report.total
+    rows = {report.first: (name(report.first), total.wins), report.second: (name(report.second), total.losses)}
+    rows |= {"tie": ("tie", total.ties), "both bad": ("both bad", total.both_bad)}
+    return [(*rows[chosen], given) for chosen, given in report.reasons.items()]
+
+
+def _share_of(share: float | None, number: int) -> str:
+    return NONE if share is None else f"{percent(share)} of {number:,}"
 
 
 def by_contestant(report: Report) -> dict[str, list[Version]]:

@@ -87,13 +87,15 @@ class Guard:
             await self.app(scope, receive, send_with_headers)
 
 
-def health(settings: Settings) -> Callable[[Request], JSONResponse]:
-    """The /healthz answer: 200 once the page is up; `ready` once everything has loaded."""
+def health(settings: Settings, rights: Rights) -> Callable[[Request], JSONResponse]:
+    """The /healthz answer: 200 once the page is up; `ready` once everything has loaded. Anybody may ask how each part
+    is; details, such as how many votes there are, are for admins."""
 
     # Not a coroutine: Starlette then asks in a thread, and a slow database cannot hold up the pages.
     def healthz(request: Request) -> JSONResponse:
         states = settings.status()
-        parts = {name: {"status": state.status, "detail": state.detail} for name, state in states.items()}
+        told = ("status", "detail") if rights.may(request, Role.ADMIN) else ("status",)
+        parts = {name: {each: getattr(state, each) for each in told} for name, state in states.items()}
         ready = all(state.status == "ready" for state in states.values())
         return JSONResponse({"ok": True, "ready": ready, "version": settings.code_version, "parts": parts})
 
@@ -131,7 +133,7 @@ def manners(settings: Settings, may_upload: Allowed, routes: Sequence[Route] = (
             "docs_url": None,
             "redoc_url": None,
             "middleware": [Middleware(Guard, may_upload=may_upload)],
-            "routes": [Route("/healthz", health(settings)), *routes],
+            "routes": list(routes),
         },
     }
 
@@ -161,7 +163,8 @@ def launch(
     with without_app():
         demo.queue(api_open=False, max_size=MAX_WAITING)
     rights = rights or open_to_all(demo)
-    routes = [*doors, *(downloads.routes(exports, rights) if exports is not None else ())]
+    checked = Route("/healthz", health(settings, rights))
+    routes = [checked, *doors, *(downloads.routes(exports, rights) if exports is not None else ())]
 
     def may_upload(request: Asked) -> bool:
         return settings.upload_megabytes > 0 and rights.may(request, Role.ADMIN)

@@ -46,10 +46,10 @@ def test_the_last_votes_are_sent_at_sigterm_and_an_empty_disk_gets_all_of_them_b
         (tmp_path / name / "workspace.toml").write_text(f'[votes]\nelsewhere = "{there}"\n')
     told = served(tmp_path / "first", signal.SIGTERM)
     assert told == ["0 votes saved and backed up", "1 vote saved, 0 of them backed up"]
-    assert len(list(there.glob("votes/*.json"))) == 1
+    assert len(list(there.glob("votes/*/*.json"))) == 1
     told = served(tmp_path / "second", signal.SIGKILL)
     assert told == ["1 vote saved and backed up", "2 votes saved, 1 of them backed up"]
-    assert len(list(there.glob("votes/*.json"))) == 1  # not sent yet; the next start does
+    assert len(list(there.glob("votes/*/*.json"))) == 1  # not sent yet; the next start does
     served(tmp_path / "second", signal.SIGTERM)
-    assert len(list(there.glob("votes/*.json"))) == 3
+    assert len(list(there.glob("votes/*/*.json"))) == 3
     assert list((tmp_path / "second" / "backups").glob("*.sqlite"))

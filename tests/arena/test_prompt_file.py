@@ -51,6 +51,29 @@ def test_a_quote_that_is_never_closed_is_told_however_much_follows(tmp_path: Pat
         csv.field_size_limit(limit)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("p.jsonl", "[" * 100_000, "line 1: a number or a nesting that has no end"),
+        ("p.jsonl", '{"prompt": ' + "9" * 5000 + "}", "line 1: a number or a nesting that has no end"),
+        ("p.csv", "x" * 200_000, "line 1: it cannot be read"),
+    ],
+)
+def test_what_no_reader_takes_is_told_like_any_other_mistake(tmp_path: Path, name: str, text: str, told: str) -> None:
+    limit = csv.field_size_limit(131_072)
+    try:
+        assert told in refused(written(tmp_path, name, text))
+    finally:
+        csv.field_size_limit(limit)
+
+
+def test_a_file_is_called_what_its_owner_calls_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "0a1b2c.tmp", "prompt\nWho?\n")
+    assert read_prompts(path, name="mine.csv").prompts[0].text == "Who?"
+    with pytest.raises(WorkspaceError, match=r"^mine\.txt ends in '\.txt'"):
+        read_prompts(path, name="mine.txt")
+
+
 def test_every_wrong_line_is_told_and_nothing_is_taken(tmp_path: Path) -> None:
     lines = ['{"prompt": "Fine?"}', '{"prompt": "  "}', "{oops", '{"promt": "x"}', '{"prompt": 3}', '["x"]']
     lines += ['{"prompt": "x", "colour": "red"}', f'{{"prompt": "{"x" * 2001}"}}']

@@ -8,7 +8,9 @@ from arena.ahead import Ahead
 from arena.annotation import QueuedPrompt, Source
 from arena.queue import QueueSettings
 from arena.runner import Runner
-from storage import DATABASE_FILE, DatabaseQueue, open_database
+from arena.workspace import open_workspace
+from commands.filling import QueueFiller
+from storage import DATABASE_FILE, DatabaseHistory, DatabaseQueue, open_database
 from tests.end_to_end.scripted_app import main
 from tests.fakes import FakeContestant, said
 
@@ -20,13 +22,16 @@ LONG = (
 
 def serve(port: int, folder: Path, prompts: int) -> None:
     """Until killed."""
-    queue = DatabaseQueue(open_database(folder / DATABASE_FILE), QueueSettings())
+    database = open_database(folder / DATABASE_FILE)
+    queue, history = DatabaseQueue(database, QueueSettings()), DatabaseHistory(database)
     texts = [f"How many watts does number {place} draw in normal operation?" for place in range(prompts)]
     queue.add([QueuedPrompt(text, Source.IMPORTED) for text in texts], [("fine-tuned", "rag")])
     scripts = {"fine-tuned": said("About 11 watts."), "rag": said(LONG)}
     contestants = {name: FakeContestant(name, script=script) for name, script in scripts.items()}
     Ahead(Runner(contestants), queue, {}).work_off()
-    main(port, 0.0, queue=queue)
+    (folder / "documents").mkdir()
+    filler = QueueFiller(open_workspace(folder), queue, history, list(contestants))
+    main(port, 0.0, queue=queue, filler=filler)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from arena.loading import State
 from arena.people import PeopleSettings
 from arena.ports import Exports, History
 from arena.question import Question
-from arena.queue import Queue
+from arena.queue import Filler, Queue
 from arena.runner import Runner
 from arena.standings import Standings
 from arena.training import RunState
@@ -97,6 +97,7 @@ def main(
     exports: Exports | None = None,
     standings: Standings | None = None,
     queue: Queue | None = None,
+    filler: Filler | None = None,
     entrance: Gate = OPEN,
 ) -> None:
     """Serve until killed."""
@@ -143,6 +144,7 @@ def main(
         standings=standings,
         exports=exports,
         queue=queue,
+        filler=filler,
     )
     doors = entrance.routes
     ui.launch(pages, settings, port=port, block=False, rights=entrance.rights, exports=exports, doors=doors)

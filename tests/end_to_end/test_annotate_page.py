@@ -101,6 +101,62 @@ def test_ten_votes_an_undo_and_a_skip_with_nothing_but_keys(annotate_server: str
     expect(page.locator("#annotate_progress")).to_contain_text("11 of")
 
 
+def test_keys_mean_the_same_on_any_keyboard_and_with_caps_lock(annotate_server: str, open_page: OpenPage) -> None:
+    page = open_page(annotate_server)
+    sit_down(page)
+
+    def press(key: str, code: str, **held: bool) -> None:
+        event = {"key": key, "code": code, "bubbles": True, "cancelable": True, **held}
+        page.evaluate("event => document.body.dispatchEvent(new KeyboardEvent('keydown', event))", event)
+
+    press("C", "KeyC")
+    expect(page.locator("#annotate_reasons input:checked")).to_have_count(1)
+    here = question(page)
+    for key, code, held in (
+        ("&", "Digit1", {"ctrlKey": True}),
+        ("C", "KeyC", {"altKey": True}),
+        ("!", "Digit1", {"shiftKey": True}),  # a sign, on a keyboard whose digits need no Shift
+        ("End", "Numpad1", {}),  # no Num Lock: it scrolls
+    ):
+        press(key, code, **held)
+    page.wait_for_timeout(500)
+    assert question(page) == here
+    expect(page.locator("#annotate_reasons input:checked")).to_have_count(1)
+    for key, code, held, said in (
+        ("&", "Digit1", {}, "A is better"),  # AZERTY
+        ("2", "Digit2", {"shiftKey": True}, "B is better"),
+        ('"', "Digit3", {}, "a tie"),
+        ("4", "Numpad4", {}, "both bad"),
+    ):
+        step(page, lambda key=key, code=code, held=held: press(key, code, **held))
+        expect(page.locator("#annotate_saved")).to_contain_text(f"Saved: {said}")
+    press("S", "KeyS")
+    step(page, lambda: press("(", "Digit5"))
+    expect(page.locator("#annotate_saved")).to_contain_text("Skipped: another reason")
+
+
+def test_an_admin_fills_the_queue_on_the_page(annotate_server: str, open_page: OpenPage) -> None:
+    page = open_page(annotate_server)
+    sit_down(page)
+    page.get_by_role("button", name="Fill the queue").click()
+    expect(page.locator("#fill_state")).to_contain_text(f"{PROMPTS} prompts in the queue")
+    upload = page.locator("#fill_uploads input[type=file]")
+    upload.set_input_files([{"name": "mine.csv", "mimeType": "text/csv", "buffer": b"prompt\n<b>Who?</b>\n"}])
+    expect(page.locator("#fill_uploads")).to_contain_text("mine")
+    page.locator("#fill_add_file").click()
+    expect(page.locator("#fill_news")).to_contain_text("Prompts added: 1; pairs to answer: 1.")
+    expect(page.locator("#fill_state")).to_contain_text("1 waiting for answers")
+    page.locator("#fill_add_visitors").click()
+    expect(page.locator("#fill_notice")).to_contain_text("No visitor has asked anything yet")
+    upload.set_input_files([{"name": "mine.csv", "mimeType": "text/csv", "buffer": b"prompt\n<b>Who?</b>\n"}])
+    expect(page.locator("#fill_uploads")).to_contain_text("mine")
+    page.locator("#fill_add_file").click()
+    expect(page.locator("#fill_news")).to_contain_text("there already: <b>Who?</b>")
+    assert not violations(page)
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_with_a_thumb_and_for_everybody(annotate_server: str, open_page: OpenPage, width: int, scheme: str) -> None:
     page = open_page(annotate_server, width=width, height=700, scheme=scheme)
@@ -112,7 +168,7 @@ def test_with_a_thumb_and_for_everybody(annotate_server: str, open_page: OpenPag
         assert 0 < box["y"] + box["height"] <= 701  # in reach, however long the answers are
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     found["another"] = violations(page)
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Last pair again").click()
     expect(page.get_by_role("button", name="Keep it as it is")).to_be_visible()
     page.get_by_text("Correct", exact=True).click()
     page.get_by_role("button", name="Skip…").click()

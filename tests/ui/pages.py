@@ -69,10 +69,10 @@ class Page:
 
     async def stream(self, each: Callable[["Page"], None] = lambda page: None) -> None:
         """Everything after Ask, as Gradio would drive it."""
-        async for values in self.handlers.ask(self.session):
+        async for values in self.handlers.ask(self.session, REQUEST):
             self.sent.append(values)
             each(self)
-        self.sent.append(await self.handlers.settle(self.session))
+        self.sent.append(await self.handlers.settle(self.session, REQUEST))
 
     def ask(self, prompt: str = "How many watts?", **how: Any) -> None:
         """Press Ask and wait for the end."""

@@ -24,7 +24,7 @@ from storage.outbox import Outbox
 from tests.storage.examples import answered, pair
 from tests.ui.test_keeping import FakeKeeper
 from ui.annotate import Annotate
-from ui.annotate_screen import REASON_KEYS, help_html
+from ui.annotate_screen import ACTION_KEYS, REASON_KEYS, help_html
 from ui.annotate_view import lay_out
 from ui.bench import Bench
 from ui.limits import Limits
@@ -252,6 +252,17 @@ def test_undo_opens_the_last_pair_with_its_vote_which_stands_until_another_is_ca
     assert len(votes(page)) == 1
     page.press(Choice.BOTH_BAD)
     assert page.question == second and votes(page) == ["both bad"]
+
+
+def test_nothing_promises_that_a_vote_can_be_taken_back(queue: DatabaseQueue) -> None:
+    assert "open the last one again; your vote stays until you give another" in help_html()
+    assert "back" not in ACTION_KEYS["u"][1]
+    fill(queue, 1)
+    page = Page(queue)
+    page.undo()
+    assert "nothing before this to open again" in page.notice
+    page.press(Choice.LEFT)
+    assert "if it was a slip, open it again" in page.saved and "takes it back" not in page.saved
 
 
 def test_undo_goes_back_step_by_step_and_keep_returns(queue: DatabaseQueue) -> None:
@@ -506,8 +517,8 @@ def test_another_name_starts_anew_and_frees_what_was_reserved(queue: DatabaseQue
 
 def test_an_empty_queue_says_what_to_do_and_looks_again(queue: DatabaseQueue) -> None:
     page, admin = Page(queue), Page(queue, person=Person("Ada", Role.ADMIN))
-    assert "Come back" in page.empty and "queue import" not in page.empty
-    assert "python app.py queue import FILE" in admin.empty
+    assert "Come back" in page.empty and "Fill the queue" not in page.empty
+    assert "Open “Fill the queue” below." in admin.empty
     queue.add([QueuedPrompt("Why?", Source.IMPORTED)], [("fine-tuned", "rag")])
     page._take(page.handlers.look("Ann", page.bench, REQUEST))
     assert "1 pair is being prepared" in page.empty and page.looks_again

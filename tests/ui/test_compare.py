@@ -8,6 +8,7 @@ import pytest
 from arena.comparison import Choice
 from arena.errors import StorageError
 from arena.events import Failed, Finished, Token, Working
+from arena.loading import State
 from arena.people import Role
 from arena.question import Turn
 from tests.fakes import Await, Pause
@@ -197,6 +198,36 @@ def test_who_may_nothing_asks_and_votes_nothing() -> None:
     assert len(page.history.recent()) == 1 and not page.history.votes(page.history.recent()[0].id)
 
 
+def test_who_may_nothing_any_more_gets_nothing_but_why_from_any_button() -> None:
+    page = Page()
+    page.ask(blind=True)
+    page.session.notice = "something of before"
+    full = len(page.sent[-1])
+    object.__setattr__(page.handlers, "rights", everybody_is(None, signs_in=True))
+    sides, session = ("fine-tuned", "rag"), page.session
+    said = [
+        asyncio.run(page.handlers.settle(session, REQUEST)),
+        page.handlers.press_stop(session, REQUEST)[1:],
+        page.handlers.choose_sides(*sides, session, REQUEST),
+        page.handlers.voter(Choice.LEFT)("", "ann", session, REQUEST)[1:],
+        page.handlers.clear(*sides, session, REQUEST)[2:],
+    ]
+    for values in said:
+        assert len(values) == full and "This takes a visitor: sign in" in values[1]
+        assert all(isinstance(value, dict) and "value" not in value for value in values[:1] + values[2:])
+    assert session.votable  # nothing was cleared either
+
+
+def test_what_is_loading_is_told_to_nobody_who_may_nothing() -> None:
+    page = Page(rights=everybody_is(None, signs_in=True))
+    object.__setattr__(page.settings, "status", lambda: {"models": State("loading", "loading /home/ann/model")})
+    told, timer = page.handlers.status(REQUEST)
+    assert (told, timer.active) == ("", False)
+    object.__setattr__(page.handlers, "rights", everybody_is(Role.VISITOR, signs_in=True))
+    told, timer = page.handlers.status(REQUEST)
+    assert "loading /home/ann/model" in told and timer.active
+
+
 def test_whose_sign_in_has_ended_is_told_and_is_not_taken_for_a_visitor() -> None:
     page = Page(rights=signed_in_by_header())
     page.session, shown, _ = page.handlers.greet("typed once", Request("Ada"))  # type: ignore[arg-type]
@@ -273,7 +304,7 @@ def test_a_failed_answer_is_in_nobodys_history() -> None:
 def test_new_comparison_clears_everything() -> None:
     page = Page()
     page.ask("First?")
-    page.sent.append(page.handlers.clear("fine-tuned", "rag", page.session)[2:])
+    page.sent.append(page.handlers.clear("fine-tuned", "rag", page.session, REQUEST)[2:])
     assert "First?" not in page.now and not page.votes_open
     page.ask("Second?")
     assert page.tuned.asked[1].history == ()
@@ -317,7 +348,7 @@ def test_a_refused_question_still_paints_the_page_once() -> None:
     page.begin("")
 
     async def frames() -> int:
-        return len([values async for values in page.handlers.ask(page.session)])
+        return len([values async for values in page.handlers.ask(page.session, REQUEST)])
 
     assert asyncio.run(frames()) == 1
 

@@ -21,6 +21,7 @@ from arena import elsewhere
 from arena.annotation import QueuedPrompt, Source
 from arena.answer import Answer
 from arena.comparison import Choice, Comparison, Vote
+from arena.loading import State
 from arena.people import PeopleSettings, Role
 from arena.queue import QueueSettings
 from arena.runner import Runner
@@ -31,12 +32,17 @@ from tests.end_to_end.conftest import free_port
 from tests.fakes import FakeContestant, FakeDesk, FakeHistory, FakeShelf
 from tests.storage.examples import CHEAP, PASSWORD, pair
 from tests.ui.test_exports import FakeExports
+from tests.ui.test_filling import FakeFiller
 from ui.accounts import COOKIE, accounts
 from ui.sign_in import Doors
 
 SECRET = "heliotrope"
 WORDS = "Is it"
 """What is typed everywhere: a name, and a part of the stored question."""
+
+REFUSALS = tuple(f"his takes {role}" for role in ("a visitor", "an annotator", "an admin"))
+WAY_IN = "shower.<locals>.show"
+"""What says where to sign in."""
 
 FOR_VISITORS = {
     "Compare.greet": "a new page's state",
@@ -73,6 +79,7 @@ FOR_ADMINS = {
     *(f"TrainingPage.{name}" for name in ("look", "start", "stop", "go_on")),
     *(f"PeoplePage.{name}" for name in ("look", "add", "open_clicked", "change_role", "renew_password")),
     *(f"PeoplePage.{name}" for name in ("ask_to_remove", "remove")),
+    *(f"Filling.{name}" for name in ("look", "add_file", "add_questions", "add_visitors", "retry")),
 }
 
 
@@ -92,6 +99,11 @@ class Kept:
 
     def backed_up(self, vote_id: str) -> bool:
         return True
+
+
+def status() -> dict[str, State]:
+    """What has loaded, as the app's own tells it."""
+    return {"models": State("loading", f"opening {SECRET}"), "votes": State("ready", f"41 votes of {SECRET}")}
 
 
 @dataclass
@@ -119,12 +131,16 @@ class Served:
         kept.cast(Vote(self.stored.id, SECRET, Choice.LEFT, True))
         while waiting := self.queue.next_task():
             self.queue.answered(waiting[0].id, pair(waiting[1], answers=answers))
+        self.queue.add([QueuedPrompt("What fails?", Source.IMPORTED)], [("fine-tuned", "rag")])
+        while waiting := self.queue.next_task():
+            self.queue.failed(waiting[0].id, f"{SECRET} ran out")
+        self.filler = FakeFiller()
         self.desk = FakeDesk(RunState(status="stopped", step=1, of=2, log_tail=SECRET, exit_code=0))
         self.shelf = FakeShelf({f"{SECRET}.md": f"It is {SECRET}."})
         rights = accounts(self.people, self.settings)
-        settings = ui.Settings(workspace="Fernlight", upload_megabytes=1, keeper=Kept())
+        settings = ui.Settings(workspace="Fernlight", upload_megabytes=1, keeper=Kept(), status=status)
         others: dict[str, Any] = {"rights": rights, "people": self.people, "exports": Exports(), "queue": self.queue}
-        others["standings"] = standings_of(kept)
+        others |= {"standings": standings_of(kept), "filler": self.filler}
         self.demo = ui.build(Runner({**self.contestants}), self.history, settings, self.desk, self.shelf, **others)
         port = free_port()
         doors = Doors(self.people, "Fernlight", 12).routes()
@@ -136,10 +152,13 @@ class Served:
         asked = [len(one.asked) for one in self.contestants.values()]
         with self.database.reading() as connection:
             ballots = connection.exec_driver_sql("SELECT id, state, choice FROM ballot").all()
+            tasks = connection.exec_driver_sql("SELECT id, state FROM task").all()
         return (
             history,
             asked,
             ballots,
+            tasks,
+            list(self.filler.calls),
             list(self.desk.calls),
             list(self.shelf.calls),
             dict(self.shelf.texts),
@@ -179,8 +198,10 @@ class Served:
 
 def guess(component: Any) -> Any:
     """A value that the component lets through."""
-    if isinstance(component, (gr.File, gr.CheckboxGroup)):
+    if isinstance(component, gr.CheckboxGroup) or (isinstance(component, gr.File) and component.file_count != "single"):
         return []
+    if isinstance(component, gr.Number):
+        return 1
     if isinstance(component, gr.Dropdown):
         return [] if component.multiselect else component.choices[0][1] if component.choices else None
     if isinstance(component, gr.Checkbox):
@@ -189,6 +210,25 @@ def guess(component: Any) -> Any:
         narrowing = ("(day)", "Names, folders or patterns", "Types")
         return "" if any(text in component.label for text in narrowing) else WORDS
     return None
+
+
+def carried(said: str) -> list[Any]:
+    """What answers bring to a page, beside the refusal and what its own caller typed."""
+    brought: list[Any] = []
+    for line in said.splitlines():
+        message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+        if message.get("msg") in ("process_generating", "process_completed"):
+            assert message["success"], said  # or what is wrong with the call would pass for a refusal
+            brought += [value for value in message["output"]["data"] if not is_nothing(value)]
+    return brought
+
+
+def is_nothing(value: Any) -> bool:
+    """An output that is left as it is, emptied, shown or hidden; or why nothing came."""
+    if isinstance(value, dict):
+        return all(map(is_nothing, value.values()))
+    refused = isinstance(value, str) and any(words in value for words in REFUSALS)
+    return refused or isinstance(value, bool) or value in ("", None, [], "update", WORDS)
 
 
 @pytest.fixture(scope="module")
@@ -215,8 +255,10 @@ def test_an_admin_gets_something_from_each_kind_of_handler(served: Served) -> No
     looking = {name for name in FOR_ADMINS if name.endswith((".look", ".search", ".show_exports"))}
     looking |= {"HistoryPage.find", "HistoryPage.open_clicked", "Annotate.look", "ResultsPage.show"}
     heard = served.call_all(looking, served.cookie("Ada"))
-    assert {name for name, said in heard.items() if SECRET not in said} == set()
-    served.call_all({"PeoplePage.add", "KnowledgePage.rebuild", "TrainingPage.go_on"}, served.cookie("Ada"))
+    assert {name for name, said in heard.items() if SECRET not in said or not carried(said)} == set()
+    changing = {"PeoplePage.add", "KnowledgePage.rebuild", "TrainingPage.go_on", "Filling.add_visitors"}
+    served.call_all(changing, served.cookie("Ada"))
+    assert [(what, terms.added_by) for what, terms in served.filler.calls] == [("visitors", "Ada")]
     assert WORDS in [person.name for person in served.people.all()]
     assert served.shelf.calls and served.desk.calls
     served.people.remove(WORDS)
@@ -224,7 +266,9 @@ def test_an_admin_gets_something_from_each_kind_of_handler(served: Served) -> No
 
 def test_without_rights_nothing_is_given_and_nothing_done(served: Served) -> None:
     before = served.effects()
-    heard = served.call_all(FOR_ANNOTATORS | FOR_ADMINS | {"ResultsPage.show", "ResultsPage.follow"})
+    heard = served.call_all(FOR_ANNOTATORS | FOR_ADMINS)
+    assert {name: carried(said) for name, said in heard.items() if carried(said)} == {}
+    heard |= served.call_all({"ResultsPage.show", "ResultsPage.follow"})
     assert [name for name, said in heard.items() if SECRET in said] == []
     assert served.effects() == before
 
@@ -233,6 +277,7 @@ def test_an_annotator_does_nothing_that_takes_an_admin(served: Served) -> None:
     before = served.effects()
     cookie = served.cookie("Ben")
     heard = served.call_all(FOR_ADMINS, cookie)
+    assert {name: carried(said) for name, said in heard.items() if carried(said)} == {}
     assert [name for name, said in heard.items() if SECRET in said] == []
     assert served.effects() == before
     heard = served.call_all({"HistoryPage.find", "Annotate.look"}, cookie)
@@ -258,7 +303,16 @@ def test_where_visitors_may_nothing_no_handler_gives_or_does_anything(closed: Se
     before = closed.effects()
     heard = closed.call_all()
     assert [name for name, said in heard.items() if SECRET in said] == []
+    assert {name for name, said in heard.items() if carried(said)} == {WAY_IN}
     assert closed.effects() == before
+
+
+def test_anybody_may_ask_whether_it_is_healthy_and_only_admins_are_told_more(closed: Served) -> None:
+    for headers in ({}, closed.cookie("Ben")):
+        parts = httpx.get(f"{closed.url}/healthz", headers=headers).json()["parts"]
+        assert parts == {"models": {"status": "loading"}, "votes": {"status": "ready"}}
+    parts = httpx.get(f"{closed.url}/healthz", headers=closed.cookie("Ada")).json()["parts"]
+    assert parts["votes"] == {"status": "ready", "detail": f"41 votes of {SECRET}"}
 
 
 def test_a_password_that_others_have_seen_opens_nothing(served: Served) -> None:
@@ -279,7 +333,7 @@ ANSWERED = {
     "/gradio_api/theme.css": "colours",
     "/favicon.ico": "a picture",
     "/robots.txt": "nothing for robots",
-    "/healthz": "what has loaded",
+    "/healthz": "whether everything has loaded",
     "/sign-in": "a form",
     "/gradio_api/app_id": "a number",
     "/gradio_api/app_id/": "a number",

@@ -5,7 +5,10 @@ from typing import Any
 from arena.comparison import Choice, Vote
 from arena.elsewhere import Kept
 from arena.errors import StorageError
+from arena.people import Role
+from tests.ui.pages import REQUEST, everybody_is
 from ui.keeping import Keeping
+from ui.rights import Rights
 from ui.session import Session
 
 
@@ -26,9 +29,17 @@ class FakeKeeper:
         return vote_id in self.there
 
 
-def looked(keeper: FakeKeeper, session: Session | None) -> tuple[str, bool]:
+ANNOTATORS = everybody_is(Role.ANNOTATOR)
+
+
+def looked(keeper: FakeKeeper, session: Session | None, rights: Rights = ANNOTATORS) -> tuple[str, bool]:
     """The line, and whether it is looked at again."""
-    return told(Keeping(keeper).look(session))
+    return told(Keeping(keeper, rights).look(session, REQUEST))
+
+
+def counted(keeper: FakeKeeper, rights: Rights = ANNOTATORS) -> tuple[str, bool]:
+    """The same of all votes."""
+    return told(Keeping(keeper, rights).count(REQUEST))
 
 
 def told(values: list[Any]) -> tuple[str, bool]:
@@ -60,11 +71,11 @@ def test_a_database_that_does_not_answer_is_told_and_asked_again() -> None:
 
 
 def test_all_votes_are_counted_until_all_are_backed_up() -> None:
-    line, again = told(Keeping(FakeKeeper("v1", trouble="no <network>")).count())
+    line, again = counted(FakeKeeper("v1", trouble="no <network>"))
     assert again and "In all: 3 votes saved, 1 of them backed up; the rest is tried again (no &lt;network&gt;)." in line
-    line, again = told(Keeping(FakeKeeper("v1", "v2", "v3")).count())
+    line, again = counted(FakeKeeper("v1", "v2", "v3"))
     assert not again and "In all: 3 votes saved and backed up." in line
-    line, again = told(Keeping(FakeKeeper(broken=True)).count())
+    line, again = counted(FakeKeeper(broken=True))
     assert again and "not known: locked" in line
 
 
@@ -73,4 +84,11 @@ def test_where_nobody_has_voted_nothing_is_counted() -> None:
         def kept(self) -> Kept:
             return Kept(0, 0)
 
-    assert told(Keeping(Unused()).count()) == ("", False)
+    assert counted(Unused()) == ("", False)
+
+
+def test_how_many_votes_there_are_is_told_to_nobody_who_may_not_vote_there() -> None:
+    nobody, visitor = everybody_is(None, signs_in=True), everybody_is(Role.VISITOR, signs_in=True)
+    for keeper in (FakeKeeper("v1"), FakeKeeper(broken=True)):
+        assert looked(keeper, voted(), nobody) == counted(keeper, nobody) == counted(keeper, visitor) == ("", False)
+    assert "Saved and backed up." in looked(FakeKeeper("v1"), voted(), visitor)[0]

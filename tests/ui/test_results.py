@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from rich.table import Table
 
 from arena.errors import NotAllowed, StorageError
@@ -17,7 +19,18 @@ from tests.standings.examples import judgements, timed
 from ui.results import COUNT, ResultsPage, chosen_filters
 from ui.results_html import TITLES, figures_html, headline_html
 from ui.results_terminal import _print
-from ui.results_words import filters_from, interval, link, percent, rests_on, sentence, verdict
+from ui.results_words import (
+    consistency,
+    filters_from,
+    interval,
+    link,
+    percent,
+    reasons_given,
+    rests_on,
+    sentence,
+    sign_test,
+    verdict,
+)
 from ui.settings import Settings
 
 SETTINGS = Settings(workspace="demo")
@@ -200,7 +213,32 @@ def test_every_table_in_the_terminal_says_how_many_votes() -> None:
 
     _print(report(every_kind_of_vote(), Filters()), Seen())  # type: ignore[arg-type]
     heads = [[str(column.header) for column in table.columns] for table in tables]
-    assert len(heads) == 4 and all({"Votes", "Answers"} & set(head) for head in heads)
+    assert len(heads) == 7 and all({"Votes", "Answers"} & set(head) for head in heads)
+
+
+def printed(votes: Any) -> str:
+    console = Console(width=200, record=True, file=StringIO())
+    _print(report(votes, Filters()), console)
+    return console.export_text()
+
+
+def test_the_terminal_says_what_the_page_says_of_doubt_reasons_and_consistency() -> None:
+    votes = every_kind_of_vote()
+    found, said = report(votes, Filters()), printed(votes)
+    assert found.total is not None and found.bootstrap is not None
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    rests = f"{interval(found.bootstrap)} {found.bootstrap.votes}"
+    assert f"{name(found.first)}, bootstrap (cautious) {percent(found.bootstrap.share)} {rests}" in lines
+    assert sign_test(found) in lines and sign_test(found) in figures_html(found, name, False)
+    for chosen, number, given in reasons_given(found, name):
+        assert f"{chosen} {number} {' '.join(map(str, given.values()))}" in lines
+    for each in found.annotators:
+        assert " ".join([each.name, *(figure for _, figure in consistency(each, ""))]) in lines
+
+
+def test_a_name_in_the_terminal_is_text_whatever_was_typed() -> None:
+    said = printed(some_votes(annotators=["[/red]", "[bold]", "\x1b[2J", "d", "e", "f"]))
+    assert "[/red]" in said and "[bold]" in said and "\ufffd[2J" in said and "\x1b" not in said
 
 
 def test_plots_have_a_name_and_a_table() -> None:

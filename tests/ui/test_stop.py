@@ -7,7 +7,7 @@ import pytest
 
 from arena.events import Token, Working
 from tests.fakes import Hang, Pause
-from tests.ui.pages import Page
+from tests.ui.pages import REQUEST, Page
 
 ENDLESS = [Working(), *[step for _ in range(500) for step in (Token("word "), Pause(0.02))]]
 
@@ -18,7 +18,7 @@ async def stopped_by_cancelling(page: Page, after: float) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    page.sent.append(await page.handlers.settle(page.session))
+    page.sent.append(await page.handlers.settle(page.session, REQUEST))
 
 
 def test_stop_is_never_lost_in_fifty_tries() -> None:
@@ -38,7 +38,7 @@ def test_the_stop_button_alone_ends_it_too() -> None:
     async def run(page: Page) -> None:
         task = asyncio.create_task(page.stream())
         await asyncio.sleep(0.2)
-        page.sent.append(page.handlers.press_stop(page.session)[1:])
+        page.sent.append(page.handlers.press_stop(page.session, REQUEST)[1:])
         await asyncio.wait_for(task, 5)
 
     page = Page(tuned=ENDLESS, rag=ENDLESS)
@@ -50,7 +50,7 @@ def test_the_stop_button_alone_ends_it_too() -> None:
 def test_a_queued_question_is_stopped_before_it_began_and_handed_back() -> None:
     page = Page()
     page.begin("Keep me?")
-    prompt, *rest = page.handlers.press_stop(page.session)
+    prompt, *rest = page.handlers.press_stop(page.session, REQUEST)
     page.sent.append(rest)
     asyncio.run(page.stream())
     assert prompt == "Keep me?" and "Stopped before it began" in page.now
@@ -71,7 +71,7 @@ def test_a_question_waiting_for_the_device_is_stopped_at_once() -> None:
         await stopped_by_cancelling(second, after=0.3)
         assert time.monotonic() - began < 8
         assert "1 ahead in the queue" in second.seen or "2 ahead in the queue" in second.seen
-        first.handlers.press_stop(first.session)
+        first.handlers.press_stop(first.session, REQUEST)
         await asyncio.wait_for(long, 10)
 
     asyncio.run(run())
@@ -91,7 +91,7 @@ def test_a_contestant_that_ignores_stop_does_not_hold_the_page() -> None:
 
 def test_a_closed_tab_stops_the_run_and_keeps_what_was_said() -> None:
     async def run(page: Page) -> None:
-        frames = page.handlers.ask(page.session)
+        frames = page.handlers.ask(page.session, REQUEST)
         await anext(frames)
         await asyncio.sleep(0.2)
         await frames.aclose()
