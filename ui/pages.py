@@ -86,10 +86,10 @@ def build(
             if queue is not None:
                 with tab_for(Role.ANNOTATOR, "Annotate", "annotate") as annotate_tab:
                     judging = annotate_view.lay_out(rights.signs_in, settings.keeper is not None)
+                    panel = filling.lay_out(list(runner.contestants), settings) if filler is not None else None
                 page = annotate.Annotate(queue, rights, limits, settings.keeper)
                 annotate.wire(page, judging, annotate_tab, asking.name, stored_name)
-                if filler is not None:
-                    panel = filling.lay_out(list(runner.contestants), settings)
+                if filler is not None and panel is not None:
                     filling.wire(filling.Filling(filler, queue, rights), panel, annotate_tab)
             if standings is not None:
                 with tab_for(rights.results, "Results", "results") as results_tab:

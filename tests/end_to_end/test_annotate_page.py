@@ -155,6 +155,8 @@ def test_an_admin_fills_the_queue_on_the_page(annotate_server: str, open_page: O
     assert not violations(page)
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.locator("#fill")).to_be_hidden()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

@@ -110,4 +110,4 @@ def test_from_votes_takes_a_file_of_pairs_and_counts_them(tmp_path: Path) -> Non
     rows.write_rows(tmp_path / "pairs.jsonl", rows.pairs([votes(compared(f"Question {n}?"), "left") for n in range(7)]))
     done = CliRunner().invoke(app, ["from-votes", str(tmp_path), "--pairs", str(tmp_path / "pairs.jsonl")])
     assert isinstance(done.exception, WorkspaceError)
-    assert str(done.exception).startswith("7 votes can be trained on, 100 are advised")
+    assert str(done.exception).startswith("7 preferences can be trained on, 100 are advised")
