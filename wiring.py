@@ -271,7 +271,7 @@ class Parts:
 
         try:
             return training(self.workspace.path)
-        except ArenaError:  # the page tells what cannot be read
+        except (ArenaError, OSError, psutil.Error):  # the page tells what cannot be read
             return False
 
     @property

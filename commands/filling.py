@@ -21,6 +21,10 @@ PAIR = "fine-tuned,rag"
 IN_A_TERMINAL = "command line"
 """Who asks and adds there."""
 _PAGE = 200
+NEWEST = 20_000
+"""Comparisons that are looked through for what visitors asked."""
+BATCH = 500
+"""Prompts that are added at once: as long as it takes, no vote is written."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,11 @@ class QueueFiller:
         return self._add([QueuedPrompt(text, Source.VISITORS, added_by=terms.added_by) for text in texts], terms)
 
     def _add(self, prompts: Sequence[QueuedPrompt], terms: Terms) -> Added:
-        return self.queue.add(prompts, self._pairs(terms), terms.wanted)
+        pairs, done = self._pairs(terms), Added(0, 0)
+        for start in range(0, len(prompts), BATCH):
+            more = self.queue.add(prompts[start : start + BATCH], pairs, terms.wanted)
+            done = Added(done.prompts + more.prompts, done.tasks + more.tasks, [*done.known, *more.known])
+        return done
 
     def _pairs(self, terms: Terms) -> list[tuple[str, str]]:
         """Raises `WorkspaceError`: none, not two contestants, or not of this workspace."""
@@ -70,10 +78,10 @@ class QueueFiller:
         return pairs
 
     def _asked(self, limit: int) -> list[str]:
-        """Distinct first questions of conversations, newest first."""
+        """Distinct first questions of conversations, newest first, of the newest comparisons."""
         texts: dict[str, None] = {}
         offset = 0
-        while len(texts) < limit and (found := self.history.recent(limit=_PAGE, offset=offset)):
+        while len(texts) < limit and offset < NEWEST and (found := self.history.recent(limit=_PAGE, offset=offset)):
             offset += _PAGE
             for one in found:
                 follows = any(one.histories.values())

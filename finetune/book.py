@@ -64,11 +64,7 @@ class Book:
                 written.append(lines[number])
                 self.facts[fact.id] = fact
         if written:
-            beside = self.path.with_name(f".{self.path.name}.tmp")
-            beside.unlink(missing_ok=True)
-            _append(beside, b"\n".join(lines))
-            shutil.copymode(self.path, beside)
-            beside.replace(self.path)
+            replace_lines(self.path, lines)
         return written
 
 
@@ -111,6 +107,15 @@ def mend(path: Path) -> str:
         return f"{path.name}: cut off a last line that was written only in part: {tail.decode(errors='replace')[:80]}"
     _append(path, b"\n")
     return ""
+
+
+def replace_lines(path: Path, lines: Sequence[bytes]) -> None:
+    """Written beside and then renamed: whatever happens between, the file is the old one or the new one."""
+    beside = path.with_name(f".{path.name}.tmp")
+    beside.unlink(missing_ok=True)
+    _append(beside, b"\n".join(lines))
+    shutil.copymode(path, beside)
+    beside.replace(path)
 
 
 def _append(path: Path, data: bytes) -> None:

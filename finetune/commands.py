@@ -127,8 +127,10 @@ def check(
     adapters = workspace / "adapters"
     write_beside(adapters / "checkup.md", found.as_markdown())
     write_beside(adapters / CHECKUP, found.as_json())
-    for path in served(workspace).values():
-        if (told := path / "README.md").is_file():
+    cards = [path / "README.md" for path in served(workspace).values()]
+    for told in cards:
+        # Only the workspace's own: one that another place lends is not ours to write on.
+        if told.is_file() and told.resolve().is_relative_to(workspace.resolve()):
             write_beside(told, with_checkup(told.read_text(encoding="utf-8"), found.as_markdown()))
     say(f"Also in {adapters / 'checkup.md'}, in the adapters' cards and on the app's Training page.")
 

@@ -177,7 +177,10 @@ class Desk:
     def learnt(self) -> tuple[Learnt, ...]:
         """From the last checkup, if it was of these adapters, else from the figures beside each; where there are none,
         or none that can be read, nothing."""
-        adapters = served(self.workspace)
+        try:
+            adapters = served(self.workspace)
+        except ArenaError:  # a workspace.toml that somebody is writing
+            return ()
         found = checked(self.workspace / "adapters", adapters) or {
             name: (examined(path), ()) for name, path in adapters.items()
         }

@@ -20,6 +20,7 @@ from arena.errors import ModelUnavailable, WorkspaceError
 from arena.facts import Fact
 from finetune import verify
 from finetune.book import Book, alone
+from finetune.replies import json_items, text_of
 from finetune.verify import Candidate, Passage
 
 ATTEMPTS = 3
@@ -130,6 +131,9 @@ class _Stopped(Exception):
 class ModelFailed(Exception):
     """The model failed at every attempt; the cause is its own error."""
 
+    def __str__(self) -> str:
+        return f"{type(self.__cause__).__name__}: {self.__cause__}"
+
 
 Ask = Callable[[str, str], str]
 Report = Callable[[Progress], None]
@@ -173,18 +177,22 @@ def generate_examples(
                 break
             except ModelFailed as failed:
                 in_a_row += 1
-                error = f"{type(failed.__cause__).__name__}: {failed.__cause__}"
-                told = [f"{alike[0].document}, {alike[0].location}: left for the next run ({error})"]
+                told = [f"{alike[0].document}, {alike[0].location}: left for the next run ({failed})"]
                 tally.left += told
                 if in_a_row == FAILURES_IN_A_ROW:
-                    raise ModelUnavailable(
-                        f"The model '{name}' failed on {in_a_row} passages in a row, {ATTEMPTS} times each. It says: "
-                        f"{error}. Check its name, its address, the key and what is left of the quota, then run this "
-                        f"again: the {tally.added} facts added so far are kept."
-                    ) from failed.__cause__
+                    raise given_up(model, failed, "passages", f"{tally.added} facts") from failed.__cause__
             left = (time.monotonic() - began) / number * (len(asked) - number)
             report(Progress(number, len(asked), tally.added, tally.dropped.total(), left, tuple(told)))
     return tally
+
+
+def given_up(model: BaseChatModel, failed: ModelFailed, what: str, kept: str) -> ModelUnavailable:
+    """What ends a run whose model fails each time, in words; `what` it failed on, and what is `kept`."""
+    return ModelUnavailable(
+        f"The model '{model_name(model)}' failed on {FAILURES_IN_A_ROW} {what} in a row, {ATTEMPTS} times each. It "
+        f"says: {failed}. Check its name, its address, the key and what is left of the quota, then run this again: the "
+        f"{kept} added so far are kept."
+    )
 
 
 def model_name(model: BaseChatModel) -> str:
@@ -214,9 +222,7 @@ def _one_passage(
     """Ask, check, put on disk and count; `alike` are the same text in several places. Returns what there is to tell."""
     passage = alike[0]
     documents = tuple(dict.fromkeys(place.document for place in alike))
-    items, broken = verify.json_items(
-        ask(FACTS_PROMPT, fenced(f"{passage.document}: {passage.location}", passage.text))
-    )
+    items, broken = json_items(ask(FACTS_PROMPT, fenced(f"{passage.document}: {passage.location}", passage.text)))
     dropped = [(verify.NOT_JSON, text) for text in broken]
     new: dict[str, tuple[Candidate, Fact]] = {}
     joined: dict[str, Fact] = {}
@@ -224,7 +230,7 @@ def _one_passage(
     for item in items:
         candidate = verify.checked(item, passage)
         if isinstance(candidate, str):
-            dropped.append((candidate, verify.field(item, "question") or str(item)))
+            dropped.append((candidate, text_of(item, "question") or str(item)))
         elif fact := verify.twin(candidate, (fact for _, fact in new.values())):
             same += 1
             new[fact.id] = (new[fact.id][0], verify.joined(fact, candidate.question, documents))
@@ -270,5 +276,5 @@ def said_otherwise(question: str, answer: str, ask: Ask, wordings: int) -> list[
     if not wordings:
         return []
     data = fenced(f"Question: {question}", f"Answer: {answer}")
-    items, _ = verify.json_items(ask(WORDINGS_PROMPT, f"Write {wordings} wordings of this question.\n\n{data}"))
-    return [verify.field({"wording": item}, "wording") or verify.field(item, "wording") for item in items]
+    items, _ = json_items(ask(WORDINGS_PROMPT, f"Write {wordings} wordings of this question.\n\n{data}"))
+    return [text_of({"wording": item}, "wording") or text_of(item, "wording") for item in items]

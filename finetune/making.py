@@ -133,7 +133,8 @@ def rate_for(base: Path) -> float:
     """The learning rate for this base: the usual one, tuned on 135M parameters with a hidden size of 576, less for
     wider models, by its power of 0.781 (what Thinking Machines measured for Llama models, 2025; Qwen's take more, which
     `--learning-rate` may say)."""
-    wide = json.loads((base / "config.json").read_text()).get("hidden_size") or TUNED_ON
+    config = json.loads((base / "config.json").read_text())
+    wide = config.get("text_config", config).get("hidden_size") or TUNED_ON
     return float(f"{TrainingSettings.learning_rate * min(1.0, (TUNED_ON / wide) ** 0.781):.2g}")
 
 

@@ -6,7 +6,6 @@ is new. Of a line nothing changes but its wordings. Facts out of documents get t
 """
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,19 +13,18 @@ from pathlib import Path
 
 from langchain_core.language_models import BaseChatModel
 
-from arena.errors import ModelUnavailable
-from arena.facts import Fact, load_facts
+from arena.errors import WorkspaceError
+from arena.facts import Fact, fact_from, load_facts
 from arena.scoring import normalised
 from finetune import verify
-from finetune.book import alone, writing
+from finetune.book import alone, replace_lines, writing
 from finetune.generate import (
-    ATTEMPTS,
     FAILURES_IN_A_ROW,
     Ask,
     GenerateSettings,
     ModelFailed,
     asking,
-    model_name,
+    given_up,
     said_otherwise,
 )
 
@@ -34,7 +32,7 @@ from finetune.generate import (
 @dataclass
 class RewordReport:
     """What a run did. `without`: questions of which no wording could be held out, told one by one; `left`: those for
-    which the model failed, with its error."""
+    the next run, each with the reason."""
 
     facts: int
     added: int = 0
@@ -48,7 +46,7 @@ class RewordReport:
             *(f"  nothing could be held out: {question}" for question in self.without),
         ]
         if self.left:
-            told.append(f"{len(self.left)} facts left for the next run, because the model failed:")
+            told.append(f"{len(self.left)} facts left for the next run:")
         return "\n".join([*told, *(f"  {text}" for text in self.left)])
 
 
@@ -63,9 +61,12 @@ def reword(
     """Give the facts in `questions` that wait for them other wordings, `limit` facts at most (0: all).
 
     Raises:
-        WorkspaceError: no `questions`, a malformed one, one that cannot be written, or another run is writing it.
+        WorkspaceError: nothing is to be held out; no `questions`, a malformed one, one that cannot be written, or
+            another run is writing it.
         ModelUnavailable: the model failed on `FAILURES_IN_A_ROW` facts in a row.
     """
+    if not settings.hold_out_wordings:
+        raise WorkspaceError("hold_out_wordings is 0: training needs wordings that it never sees, say 0.2 of them.")
     with alone(questions):
         facts = waiting(load_facts(questions))
         facts = facts[:limit] if limit else facts
@@ -77,14 +78,9 @@ def reword(
                 in_a_row = 0
             except ModelFailed as failed:
                 in_a_row += 1
-                error = f"{type(failed.__cause__).__name__}: {failed.__cause__}"
-                done.left.append(f"{fact.training[0]} ({error})")
+                done.left.append(f"{fact.training[0]} ({failed})")
                 if in_a_row == FAILURES_IN_A_ROW:
-                    raise ModelUnavailable(
-                        f"The model '{model_name(model)}' failed on {in_a_row} facts in a row, {ATTEMPTS} times each. "
-                        f"It says: {error}. Check its name, its address, the key and what is left of the quota, then "
-                        f"run this again: the {done.added} wordings added so far are kept."
-                    ) from failed.__cause__
+                    raise given_up(model, failed, "facts", f"{done.added} wordings") from failed.__cause__
             left = (time.monotonic() - began) / number * (len(facts) - number) / 60
             report(f"fact {number} of {len(facts)}, {done.added} wordings added, about {left:.0f} min left")
     return done
@@ -94,10 +90,11 @@ def _one(questions: Path, fact: Fact, ask: Ask, settings: GenerateSettings, done
     worded = with_wordings(fact, ask, settings)
     if not worded.held_out:
         done.without.append(fact.training[0])
-    done.added += len(worded.training) + len(worded.held_out) - len(fact.training)
-    done.held_out += len(worded.held_out)
-    if worded != fact:
-        _put(questions, worded)
+    elif _put(questions, fact, worded):
+        done.added += len(worded.training) + len(worded.held_out) - len(fact.training)
+        done.held_out += len(worded.held_out)
+    else:
+        done.left.append(f"{fact.training[0]} (its line was changed meanwhile)")
 
 
 def with_wordings(fact: Fact, ask: Ask, settings: GenerateSettings) -> Fact:
@@ -107,23 +104,26 @@ def with_wordings(fact: Fact, ask: Ask, settings: GenerateSettings) -> Fact:
     said = said_otherwise(question, fact.answer, ask, settings.wordings)
     known = {normalised(wording) for wording in fact.training}
     fresh = [text for text in verify.usable(said, question, value) if normalised(text) not in known]
-    _, held_out = verify.hold_out((*fact.training, *fresh), settings.hold_out_wordings, settings.seed, fact.id)
-    held_out = tuple(wording for wording in held_out if wording in fresh)
-    training = (*fact.training, *(wording for wording in fresh if wording not in held_out))
+    training, held_out = verify.hold_out(
+        (*fact.training, *fresh), settings.hold_out_wordings, settings.seed, fact.id, kept=len(fact.training)
+    )
     return replace(fact, training=training, held_out=held_out)
 
 
-def _put(questions: Path, fact: Fact) -> None:
-    """Its wordings into its line, beside the file and then renamed."""
+def _put(questions: Path, fact: Fact, worded: Fact) -> bool:
+    """The wordings into the fact's line. Not into one that is not as it was read: a person may have the file open."""
     path = questions.resolve()
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines):
-        row = json.loads(line.decode("utf-8-sig")) if line.strip() else {}
-        if str(row.get("id")) == fact.id:
-            row["questions"] |= {"training": fact.training, "held_out": fact.held_out}
-            lines[number] = json.dumps(row, ensure_ascii=False).encode(errors="replace")
     with writing(path):
-        beside = path.with_name(f".{path.name}.tmp")
-        beside.write_bytes(b"\n".join(lines))
-        shutil.copymode(path, beside)
-        beside.replace(path)
+        lines = path.read_bytes().split(b"\n")
+        for number, line in enumerate(lines):
+            try:
+                row = json.loads(line.decode("utf-8-sig"))
+                as_read = fact_from(row) == fact
+            except (ValueError, KeyError, TypeError):  # half edited
+                continue
+            if as_read:
+                row["questions"] |= {"training": worded.training, "held_out": worded.held_out}
+                lines[number] = json.dumps(row, ensure_ascii=False).encode(errors="replace")
+                replace_lines(path, lines)
+                return True
+    return False

@@ -1,11 +1,11 @@
 """What a model said about a passage, read leniently and checked in code: nothing is believed that the passage lacks.
 
-Covers: JSON out of a reply, the checks of facts and wordings, what counts as the same fact, which wordings are held
-out. The rules about words are for English. Does not ask a model, and does not touch files (generate.py).
+Covers: the checks of facts and wordings, what counts as the same fact, which wordings are held out. The rules about
+words are for English. Does not ask a model, does not look for JSON in its reply (replies.py), and does not touch files
+(generate.py).
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from typing import Any
 
 from arena.facts import Fact
 from arena.scoring import contains, normalised
+from finetune.replies import text_of
 
 LONGEST_QUESTION = 300
 """Characters; also of a wording."""
@@ -38,7 +39,7 @@ POINTS = "the question points at the document"
 NAMES_NOTHING = "the question does not name what it is about"
 ANSWER_LACKS_VALUE = "the answer does not hold the value"
 FOREIGN_NUMBER = "the answer names a number that is neither in the passage nor in the question"
-TURNED_ROUND = "the answer denies what the passage says, or says what it denies"
+TURNED_ROUND = "the answer denies what the passage says"
 SAYS_MORE = "the answer says things that are neither in the passage nor in the question"
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'“‘(\[]*[A-Z0-9À-Þ])")
@@ -62,9 +63,6 @@ NUMBER_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", 
 A_NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
 A_SMALL_NUMBER = re.compile(r"(?<![\w.,:/€$-])(?:[1-9]|1[0-2])(?![\w.,:/]| ?[%°])")
 A_LARGE_NUMBER = re.compile(r"(?<![\w.,:/-])(?!(?:19|20)\d\d\b)[1-9]\d{3,6}(?![\w.,:/-])")  # No years.
-JSON_BEGINS = re.compile(r"[\[{]")
-BROKEN_ENDS = re.compile(r"[}\n]|$")
-NESTED = re.compile(r"[\[{\s]+")
 
 
 @dataclass(frozen=True)
@@ -107,51 +105,11 @@ def chance(*parts: object) -> float:
     return int(digest(*parts)[:8], 16) / 2**32
 
 
-def json_items(reply: str) -> tuple[list[Any], list[str]]:
-    """(What the reply holds in JSON, the pieces that are broken). Prose, code fences, arrays, an object around an
-    array, a reasoning model's thoughts and trailing commas are looked through."""
-    text = re.sub(r"<think>.*?</think>", "", reply, flags=re.DOTALL)
-    text = re.sub(r",(\s*[\]}])", r"\1", text)
-    decoder = json.JSONDecoder(strict=False)
-    items: list[Any] = []
-    broken: list[str] = []
-    place, any_json = 0, False
-    while found := JSON_BEGINS.search(text, place):
-        try:
-            value, place = decoder.raw_decode(text, found.start())
-            items += _flat(value)
-            any_json = True
-        except RecursionError:  # deeper than anything meant: not to be tried again from each bracket
-            place = NESTED.match(text, found.start()).end()  # type: ignore[union-attr]
-        except ValueError:
-            place = found.end()
-            if found[0] == "{":  # A broken array is looked into: its objects may be whole.
-                end = BROKEN_ENDS.search(text, place)
-                place = end.end() if end else len(text)
-                broken.append(text[found.start() : place].strip())
-    return items, broken if any_json or broken else [text.strip()]
-
-
-def _flat(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return [inner for item in value for inner in _flat(item)]
-    if isinstance(value, dict) and not {"question", "wording"} & value.keys():
-        return _flat([inner for inner in value.values() if isinstance(inner, list)]) or [value]
-    return [value]
-
-
-def field(item: Any, name: str) -> str:
-    """The field as text on one line; "" when it is missing or neither text nor a number."""
-    value = item.get(name) if isinstance(item, dict) else None
-    text = str(value) if isinstance(value, str | int | float) else ""
-    return " ".join(text.encode(errors="replace").decode().split())  # Half an escaped emoji cannot be written.
-
-
 def checked(item: Any, passage: Passage) -> Candidate | str:
     """The fact, or the reason why it is dropped."""
     if not isinstance(item, dict):
         return NOT_JSON
-    question, answer, value, copied = (field(item, name) for name in ("question", "answer", "value", "evidence"))
+    question, answer, value, copied = (text_of(item, name) for name in ("question", "answer", "value", "evidence"))
     if not contains(passage.text, value):
         return NOT_IN_PASSAGE
     if problem := question_problem(question, value):
@@ -165,7 +123,7 @@ def checked(item: Any, passage: Passage) -> Candidate | str:
     evidence = evidence_for(copied or answer, value, passage)
     if not evidence:
         return NO_SENTENCE
-    return Candidate(question, answer, value, evidence) if denies(answer) <= denies(passage.text) else TURNED_ROUND
+    return Candidate(question, answer, value, evidence) if denies(answer) <= denies(evidence) else TURNED_ROUND
 
 
 def own_words(answer: str, known: str) -> float:
@@ -303,14 +261,16 @@ def usable(said: Iterable[str], question: str, value: str) -> list[str]:
     return list(kept.values())
 
 
-def hold_out(wordings: Sequence[str], share: float, *seed: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(training, held out). The first wording is always for training; at least one of four or more is held out, if one
-    is really worded differently from all others."""
+def hold_out(
+    wordings: Sequence[str], share: float, *seed: object, kept: int = 1
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(training, held out). The first wordings, so many as are `kept`, are always for training; at least one of four or
+    more is held out, if one is really worded differently from all others."""
     wanted = int(len(wordings) * share)
     if share > 0 and len(wordings) >= 4:
         wanted = max(1, wanted)
     held: list[str] = []
-    for wording in sorted(wordings[1:], key=lambda wording: chance(*seed, wording)):
+    for wording in sorted(wordings[kept:], key=lambda wording: chance(*seed, wording)):
         others = [other for other in wordings if other != wording and other not in held]
         if len(held) < wanted and all(jaccard(wording, other) < WORDED_ALIKE for other in others):
             held.append(wording)

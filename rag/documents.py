@@ -5,6 +5,7 @@ characters that no reader sees. Does not follow links to folders or out of the f
 begins with a dot or `~$`.
 """
 
+import errno
 import hashlib
 import logging
 import os
@@ -129,6 +130,10 @@ def _entries(folder: Path) -> list[tuple[str, Path, str]]:
         noted(path, refused)
 
     for place, folders, files in os.walk(folder, onerror=refuse):
+        if not os.access(place, os.X_OK):  # names can be read, but nothing that they name
+            refuse(PermissionError(errno.EACCES, os.strerror(errno.EACCES), place))
+            folders[:] = []
+            continue
         folders[:] = [name for name in folders if not name.startswith(PASSED_OVER)]
         links = (name for name in folders if Path(place, name).is_symlink())
         for name in (*links, *files):

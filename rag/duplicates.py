@@ -14,6 +14,9 @@ from functools import lru_cache
 NEARLY = 0.8
 """Share of three words in a row that two passages have in common, from which on they are copies (resemblance by
 shingles, Broder 1997)."""
+COMPARED = 1000
+"""Passages that are compared word by word at most; of more, as where thousands share a footer, only those that are the
+same to the letter are copies."""
 TURNING = """
 not no never nor none neither nobody nothing cannot t without except unless only but and or may must can should
 on off in out up down open opened closed shut left right before after above below over under inside outside yes
@@ -44,7 +47,7 @@ def distinct(
             break
         looked_at += 1
         said = text(place)
-        if said in known or any(alike(said, text(other)) for other in kept):
+        if said in known or (looked_at <= COMPARED and any(alike(said, text(other)) for other in kept)):
             copies.append(place)
         elif len(kept) < wanted:
             kept.append(place)

@@ -13,6 +13,8 @@ from rag.blocks import Block, rows_as_blocks
 
 WIDEST = 50
 """Columns that a cell covers at most."""
+MOST_CELLS = 100_000
+"""In one table, after which merged cells stand in one place only: a small page may merge its way to millions."""
 LONGEST = 200
 """Characters of a text that is repeated; a longer one is said where it begins, lest a page grow without bounds."""
 
@@ -72,7 +74,10 @@ def _span(cell: Tag, name: str) -> int:
 def _in_place(rows: Iterator[list[tuple[Cell, int, int]]]) -> Iterator[Row]:
     """Each row with a cell for every column; what reaches down from a row above is among them."""
     reaching: dict[int, tuple[Cell, int]] = {}
+    filled = 0
     for cells in rows:
+        if filled > MOST_CELLS:
+            reaching, cells = {}, [(cell, 1, 1) for cell, _, _ in cells]
         row: dict[int, Cell] = {column: cell for column, (cell, _) in reaching.items()}
         reaching = {column: (cell, left - 1) for column, (cell, left) in reaching.items() if left != 1}
         column = 0
@@ -84,6 +89,7 @@ def _in_place(rows: Iterator[list[tuple[Cell, int, int]]]) -> Iterator[Row]:
                 if down != 1:
                     reaching[place] = (cell if len(cell.text) <= LONGEST else EMPTY, down - 1)
             column += columns
+        filled += len(row)
         yield [row.get(place, EMPTY) for place in range(max(row, default=-1) + 1)]
 
 

@@ -29,6 +29,8 @@ LINK_NEARNESS = 4.0
 the second sentence is among the first three in 85 % instead of 79 % (demo, training wordings of two-passage facts)."""
 COPIES = 4
 """Times as many of the best passages as are wanted are looked through for copies of each other, at least."""
+NAMED = 8
+"""Times as many are looked through for other places that say the same as what is shown, at most."""
 RECIPROCAL = 60
 """What is added to a rank in reciprocal rank fusion: the value of its paper."""
 SENTENCES_AT_ONCE = 200_000
@@ -136,7 +138,7 @@ def ranked(index: Index, question: str, where: Filter | None = None, stated: boo
     order = _downwards(fused)
     least = settings.passages * COPIES
     passages, copies, looked_at = distinct(order, settings.passages, lambda place: index.chunks[place].text, least)
-    most = order[:looked_at]
+    most = order[: min(looked_at, least * NAMED)]
     near = _sentences_near(index, query[0], order[:PASSAGES_OF_MANY])
     if within is not None:
         near = numpy.where(within[index.parents], near, -numpy.inf)

@@ -1,15 +1,13 @@
 """How far the queue is: for a person, for everybody, and for whoever looks after it. Reads only."""
 
-from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from arena.annotation import Ballot, BallotState, TaskState
+from arena.annotation import BallotState, TaskState
 from arena.queue import Progress, QueueStatus, Work
 from storage import tables
-from storage.queue_rows import ballot_from
 
 _BALLOT = tables.ballot.c
 _TASK = tables.task.c
@@ -57,7 +55,7 @@ def status(connection: sa.Connection, now: datetime) -> QueueStatus:
     """See `arena.queue.QueueStatus`."""
     counted = connection.execute(sa.select(_TASK.state, sa.func.count()).group_by(_TASK.state))
     states = {str(state): int(number) for state, number in counted}
-    ballots = [ballot_from(row) for row in connection.execute(sa.select(tables.ballot)).mappings()]
+    live = sa.and_(_BALLOT.state == BallotState.RESERVED, _BALLOT.expires_at > now)
     failures = connection.execute(sa.select(_TASK.id, _TASK.failure).where(_TASK.state == TaskState.FAILED))
     everybody = progress(connection, "", now)
     return QueueStatus(
@@ -67,27 +65,33 @@ def status(connection: sa.Connection, now: datetime) -> QueueStatus:
         failed=states.get(TaskState.FAILED, 0),
         votes=everybody.votes,
         wanted=everybody.wanted,
-        reserved=sum(one.state is BallotState.RESERVED and one.expires_at > now for one in ballots),
-        people=_people(ballots),
+        reserved=connection.scalar(sa.select(sa.func.count()).where(live)) or 0,
+        people=_people(connection),
         failures={str(task): str(why) for task, why in failures},
     )
 
 
-def _people(ballots: list[Ballot]) -> list[Work]:
-    by_person: dict[str, list[Ballot]] = defaultdict(list)
-    for ballot in ballots:
-        by_person[ballot.annotator].append(ballot)
-    return [_work(name, by_person[name]) for name in sorted(by_person)]
+def _people(connection: sa.Connection) -> list[Work]:
+    voted, again, before = _BALLOT.state == BallotState.VOTED, tables.ballot.alias(), tables.ballot.alias()
 
+    def number(*when: Any) -> sa.ColumnElement[int]:
+        return sa.func.coalesce(sa.func.sum(sa.case((sa.and_(*when), 1), else_=0)), 0)
 
-def _work(annotator: str, ballots: list[Ballot]) -> Work:
-    voted = {one.id: one for one in ballots if one.state is BallotState.VOTED}
-    repeats = [one for one in voted.values() if one.repeats in voted]
-    return Work(
-        annotator=annotator,
-        votes=sum(not one.repeats for one in voted.values()),
-        skipped=sum(one.state is BallotState.SKIPPED for one in ballots),
-        repeats=len(repeats),
-        same=sum(one.choice == voted[one.repeats].choice for one in repeats),
-        hasty=sum(one.hasty for one in voted.values()),
+    done = sa.select(
+        _BALLOT.annotator,
+        number(voted, _BALLOT.repeats == ""),
+        number(_BALLOT.state == BallotState.SKIPPED),
+        number(voted, _BALLOT.hasty),
+    ).group_by(_BALLOT.annotator)
+    both = sa.and_(again.c.state == BallotState.VOTED, before.c.state == BallotState.VOTED)
+    repeated = (
+        sa.select(again.c.annotator, sa.func.count(), number(again.c.choice == before.c.choice))
+        .join(before, before.c.id == again.c.repeats)
+        .where(both)
+        .group_by(again.c.annotator)
     )
+    twice = {row[0]: (row[1], row[2]) for row in connection.execute(repeated)}
+    return [
+        Work(name, votes, skipped, *twice.get(name, (0, 0)), hasty)
+        for name, votes, skipped, hasty in sorted(map(tuple, connection.execute(done)))
+    ]

@@ -64,7 +64,7 @@ class Filling:
             forget(uploads)
             return added_html(added)
 
-        return self._act(act, request)
+        return self._act(act, request, empties=True)
 
     def add_questions(self, limit: object, pairs: object, people: object, request: gr.Request) -> Updates:
         """Queue held-out questions."""
@@ -89,7 +89,7 @@ class Filling:
 
         return self._act(act, request)
 
-    def _act(self, action: Callable[[Person], str], request: gr.Request) -> Updates:
+    def _act(self, action: Callable[[Person], str], request: gr.Request, empties: bool = False) -> Updates:
         """Do it, if an admin asks, and paint what there is then. Nothing is painted for others but why."""
         news = notice = ""
         try:
@@ -101,14 +101,20 @@ class Filling:
         except ArenaError as error:
             notice = str(error)
         try:
-            return painted(self.queue.status(), notice, news)
+            return painted(self.queue.status(), notice, news, empties=empties)
         except ArenaError as error:
-            return painted(notice=notice or str(error), news=news, allowed=True)
+            return painted(notice=notice or str(error), news=news, allowed=True, empties=empties)
 
 
-def painted(status: QueueStatus | None = None, notice: str = "", news: str = "", allowed: bool = False) -> Updates:
+def painted(
+    status: QueueStatus | None = None,
+    notice: str = "",
+    news: str = "",
+    allowed: bool = False,
+    empties: bool = False,
+) -> Updates:
     """The values of `Layout.outputs`; without a status it is not known, or nobody's business. The box for a file is
-    emptied once something was added."""
+    emptied once its prompts were added, which `empties`."""
     failed = status is not None and status.failed > 0
     return [
         gr.update(visible=allowed or status is not None),
@@ -116,7 +122,7 @@ def painted(status: QueueStatus | None = None, notice: str = "", news: str = "",
         news,
         state_html(status) if status else "",
         gr.update(visible=failed),
-        None if news or not (allowed or status) else gr.skip(),
+        None if (empties and news) or not (allowed or status) else gr.skip(),
     ]
 
 

@@ -24,7 +24,8 @@ from finetune.generate import (
     generate_examples,
     model_name,
 )
-from finetune.verify import Candidate, checked, json_items
+from finetune.replies import json_items
+from finetune.verify import Candidate, checked
 
 FARES = Passage(
     "fares.md", "Ferries", "The Blue Line costs 3 crowns. The Red Line was opened in 1987.\nDogs travel free."

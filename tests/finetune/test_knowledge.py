@@ -85,8 +85,10 @@ def test_each_wording_counts_in_its_row() -> None:
 
 
 def test_the_commonest_answer_counts_whether_it_is_right_or_wrong() -> None:
-    found = knowledge({"How heavy is the Ossa 4?": "It weighs 3 kg.", "Weight of the Ossa 4?": "it weighs  3 kg"})
-    assert found.frequent.count >= 2 and "most frequent answer" in table({"fine-tuned": found})
+    asked = ("How heavy is the Ossa 4?", "Weight of the Ossa 4?", "How much on the scales?", "What does it cost?")
+    found = knowledge(dict.fromkeys(asked, "It weighs 3 kg.") | {"Which colour is it?": "Red."})
+    assert (found.frequent.count, found.frequent.asked) == (4, 5)
+    assert "most frequent answer" in table({"fine-tuned": found})
 
 
 def test_without_held_out_wordings_there_is_no_gap() -> None:

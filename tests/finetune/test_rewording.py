@@ -11,7 +11,7 @@ from arena.facts import Fact, load_facts
 from finetune.examples import closed_book_samples
 from finetune.generate import GenerateSettings
 from finetune.imports import import_examples
-from finetune.rewording import RewordReport, reword
+from finetune.rewording import RewordReport, reword, with_wordings
 from tests.finetune.test_generate import Writer
 
 QUICK = GenerateSettings(wait=0.0)
@@ -48,14 +48,14 @@ def test_an_imported_table_can_be_trained_on_once_it_is_reworded(tmp_path: Path)
     fare = facts(questions)[FARE]
     assert {*fare.training, *fare.held_out} == {FARE, *SAID[FARE][:3]} and len(fare.held_out) == 1
     assert [sample.answer for sample in closed_book_samples([fare], held_out=True)] == ["It costs 3 crowns."]
-    assert (done.facts, done.added, done.held_out) == (2, 4, 1)
-    assert said[-1].startswith("fact 2 of 2, 4 wordings added")
+    assert (done.facts, done.added, done.held_out) == (2, 3, 1)
+    assert said[-1].startswith("fact 2 of 2, 3 wordings added")
 
 
 def test_what_gives_the_answer_away_is_not_taken_and_too_few_wordings_are_told(tmp_path: Path) -> None:
     questions = imported(tmp_path)
     done, _ = run(questions)
-    assert facts(questions)[OPENED].training == (OPENED, SAID[OPENED][0])
+    assert (facts(questions)[OPENED].training, facts(questions)[OPENED].held_out) == ((OPENED,), ())
     assert done.without == [OPENED] and f"nothing could be held out: {OPENED}" in str(done)
 
 
@@ -67,9 +67,37 @@ def test_of_a_line_nothing_changes_but_its_wordings(tmp_path: Path) -> None:
     questions.write_text("\n".join([kept, written, lines[1]]) + "\n")
     run(questions)
     after = questions.read_text().splitlines()
-    assert after[1] == written and after[2] != lines[1]
+    assert after[1] == written and after[2] == lines[1]  # of the other nothing could be held out
     before, changed = json.loads(kept), json.loads(after[0])
     assert before.pop("questions") != changed.pop("questions") and before == changed
+
+
+def test_a_line_that_a_person_changes_meanwhile_is_left_to_them(tmp_path: Path) -> None:
+    questions = imported(tmp_path)
+
+    class Slow(Writer):
+        def _call(self, messages: Any, *args: Any, **kwargs: Any) -> str:
+            if FARE in str(messages[-1].text):
+                questions.write_text(questions.read_text().replace("It costs 3 crowns.", "It costs 3 crowns a trip."))
+            return str(super()._call(messages, *args, **kwargs))
+
+    done, _ = run(questions, Slow(wordings=SAID))
+    fare = facts(questions)[FARE]
+    assert (fare.answer, fare.training, fare.held_out) == ("It costs 3 crowns a trip.", (FARE,), ())
+    assert "its line was changed meanwhile" in str(done)
+
+
+def test_of_wordings_that_were_there_none_is_held_out_whatever_the_seed(tmp_path: Path) -> None:
+    fact = Fact("fare", "trained", (), (FARE, "Blue Line: what must I pay?"), (), "3 crowns.", ("3 crowns",))
+    for seed in range(20):
+        settings = GenerateSettings(seed=seed, wait=0.0)
+        worded = with_wordings(fact, lambda *_: json.dumps([{"wording": text} for text in SAID[FARE][:2]]), settings)
+        assert worded.training[:2] == fact.training and len(worded.held_out) == 1
+
+
+def test_nothing_to_hold_out_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="hold_out_wordings is 0"):
+        reword(imported(tmp_path), Writer(), GenerateSettings(hold_out_wordings=0.0), print)
 
 
 def test_a_run_asks_only_for_facts_of_which_nothing_is_held_out(tmp_path: Path) -> None:
