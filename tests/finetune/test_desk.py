@@ -153,6 +153,11 @@ def test_what_the_adapters_knew_after_their_training_is_read_from_beside_them(tm
     assert Desk(tmp_path / "elsewhere").learnt() == ()
 
 
+def test_a_workspace_toml_that_is_half_written_hides_what_was_learnt_only(tmp_path: Path) -> None:
+    (tmp_path / "workspace.toml").write_text("[adapters")
+    assert Desk(tmp_path).learnt() == () and Desk(tmp_path).state().status == "never started"
+
+
 def test_a_workspace_without_runs_says_so(room: Room) -> None:
     assert room.desk().state() == RunState(status="never started")
 

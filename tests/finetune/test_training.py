@@ -333,7 +333,8 @@ def test_wider_models_learn_at_a_lower_rate(tmp_path: Path) -> None:
     for wide in (576, 4096, 256):
         (tmp_path / "config.json").write_text(json.dumps({"hidden_size": wide}))
         rates.append(rate_for(tmp_path))
-    assert rates == [1e-3, 2.2e-4, 1e-3]
+    (tmp_path / "config.json").write_text(json.dumps({"text_config": {"hidden_size": 4096}}))
+    assert [*rates, rate_for(tmp_path)] == [1e-3, 2.2e-4, 1e-3, 2.2e-4]
 
 
 @pytest.mark.usefixtures("in_fp32")

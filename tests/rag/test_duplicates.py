@@ -67,6 +67,12 @@ def test_of_those_that_say_the_same_the_first_stays() -> None:
     assert distinct([3, 0, 4], 5, texts.__getitem__) == ([3, 4], [0], 3)
 
 
+def test_thousands_that_are_the_same_to_the_letter_are_copies_however_many() -> None:
+    texts = [*[NOTE] * 1500, *(f"{NOTE} see page{number}x" for number in range(2))]
+    kept, copies, looked_at = distinct(range(len(texts)), 2, texts.__getitem__)
+    assert kept == [0, 1500] and len(copies) == 1499 and looked_at == 1501
+
+
 def test_forty_copies_do_not_take_the_place_of_those_behind_them(tmp_path: Path) -> None:
     (tmp_path / "documents").mkdir()
     for number in range(40):

@@ -46,6 +46,11 @@ def test_no_span_makes_a_page_grow_without_bounds(span: str) -> None:
     assert len(" ".join(texts(f"<table>{rows}</table>"))) < 3 * len(long) + 200 * len("Lamp: Tin ")
 
 
+def test_cells_that_are_merged_over_and_over_do_not_fill_a_page_with_millions() -> None:
+    rows = "<tr>" + "<td rowspan=0 colspan=50>x" * 60 + "<tr><td>y" * 2000  # 6 million places in 26 kB
+    assert sum(map(len, texts(f"<table>{rows}</table>"))) < 2_000_000
+
+
 def test_end_tags_may_be_left_out() -> None:
     page = (
         "<table><thead><tr><th>Lamp<th>Price<tbody><tr><td>Brass<td>80<tr><td>Glass<td>95</table>"
