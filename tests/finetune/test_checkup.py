@@ -79,7 +79,7 @@ def test_all_contestants_are_examined_and_the_retriever_is_asked_for_the_hybrid(
     assert [base.what, tuned.what, hybrid.what] == ["base", "fine-tuned", "hybrid"] and not base.told
     assert ("held-out wording", *found.knowledge["fine-tuned"].asked["held-out wording"]) in tuned.figures
     assert any("general knowledge" in sentence for sentence in tuned.told)
-    assert f"{sum(named.values())} of 4 checks" in " ".join(tuned.told)
+    assert f"{sum(named.values())} of 5 checks" in " ".join(tuned.told)
     broken = Finding("an adapter is of this base", passed=False, detail="/home/ann/adapters differs")
     partial = replace(found, guards={**found.guards, "fine-tuned": [broken]}, limit=5)
     assert partial.told("fine-tuned")[0] == "Asked about 5 facts of each class only."
