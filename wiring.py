@@ -267,10 +267,10 @@ class Parts:
 
     def _training(self) -> bool:
         """Whether the workspace's models are being trained, by a run that the Training page started."""
-        from finetune.desk import training
+        from finetune.desk import running
 
         try:
-            return training(self.workspace.path)
+            return running(self.workspace.path) is not None
         except (ArenaError, OSError, psutil.Error):  # the page tells what cannot be read
             return False
 

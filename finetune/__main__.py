@@ -235,8 +235,8 @@ def from_votes(
         enough(len(training) + len(held_out), minimum)
     say(f"{len(training)} pairs to train on, {len(held_out)} held out")
     base, _ = wiring.base(base_model, say, workspace)
-    wiring.check_adapter(workspace / "adapters" / "fine-tuned", base)
     adapter, target = workspace / "adapters" / "fine-tuned", workspace / "adapters" / "by-votes"
+    wiring.check_adapter(adapter, base)
     model, result = train_dpo(base, adapter, training, held_out, workspace / "runs" / "by-votes", settings, say)
     own = wiring.identity(base)
     told = dpo_card(target.name, own, len(training), settings, result)

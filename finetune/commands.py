@@ -12,6 +12,10 @@ from finetune.files import write_beside
 WORKSPACE = typer.Argument(..., help="The workspace folder, for example: demo")
 TARGET = typer.Argument(..., help="A folder that is not there yet, for the merged model.")
 SOURCE = typer.Argument(..., help="A .jsonl, .csv or .xlsx file, or a folder of Hugging Face datasets.")
+URL = typer.Option("", help="An OpenAI-compatible address, for example http://localhost:8000/v1.")
+MODEL = typer.Option("", help="The model's name there. Without an address: a local base model.")
+HOLD_OUT_WORDINGS = typer.Option(0.2, help="The share of wordings that training never sees.")
+SEED = typer.Option(42, help="Decides which are held out.")
 PREVIEW = typer.Option(False, "--preview", help="Show what would be learnt, token by token, and stop.")
 
 
@@ -29,12 +33,12 @@ def add_to(app: typer.Typer) -> None:
 
 def examples(
     workspace: Path = WORKSPACE,
-    url: str = typer.Option("", help="An OpenAI-compatible address, for example http://localhost:8000/v1."),
-    model: str = typer.Option("", help="The model's name there. Without an address: a local base model."),
+    url: str = URL,
+    model: str = MODEL,
     wordings: int = typer.Option(10, min=0, help="Other wordings to a fact."),
-    hold_out_wordings: float = typer.Option(0.2, help="The share of wordings that training never sees."),
+    hold_out_wordings: float = HOLD_OUT_WORDINGS,
     hold_out_facts: float = typer.Option(0.15, help="The share of facts that training never sees."),
-    seed: int = typer.Option(42, help="Decides which are held out."),
+    seed: int = SEED,
     limit: int = typer.Option(0, min=0, help="At most so many passages that are not done yet; 0 for all."),
 ) -> None:
     """Make questions and answers from the workspace's documents. The key is read from OPENAI_API_KEY.
@@ -58,11 +62,11 @@ def examples(
 
 def reword(
     workspace: Path = WORKSPACE,
-    url: str = typer.Option("", help="An OpenAI-compatible address, for example http://localhost:8000/v1."),
-    model: str = typer.Option("", help="The model's name there. Without an address: a local base model."),
+    url: str = URL,
+    model: str = MODEL,
     wordings: int = typer.Option(10, min=1, help="Other wordings to a fact."),
-    hold_out_wordings: float = typer.Option(0.2, help="The share of wordings that training never sees."),
-    seed: int = typer.Option(42, help="Decides which are held out."),
+    hold_out_wordings: float = HOLD_OUT_WORDINGS,
+    seed: int = SEED,
     limit: int = typer.Option(0, min=0, help="At most so many facts; 0 for all."),
 ) -> None:
     """Give facts that you wrote or imported other wordings, where none is held out yet. The key is read from
@@ -87,7 +91,7 @@ def bring(
     document: str = typer.Option("", help="The column that names the document, if there is one."),
     hold_out: float = typer.Option(0.2, help="The share of a fact's wordings that training never sees."),
     hold_out_facts: float = typer.Option(0.1, help="The share of the facts that training never sees."),
-    seed: int = typer.Option(42, help="Decides which are held out."),
+    seed: int = SEED,
     skip_faulty: bool = typer.Option(False, "--skip-faulty", help="Leave faulty rows out instead of adding nothing."),
 ) -> None:
     """Add questions and answers that you have to the workspace's questions.jsonl. Twice adds nothing twice."""

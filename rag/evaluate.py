@@ -21,11 +21,11 @@ from rag.build import chunk_text
 from rag.collection import Collection
 from rag.collection_lines import Entry
 from rag.documents import Progress
-from rag.embedder import LONGEST, Embedder, longest_read
+from rag.embedder import Embedder, longest_read
 from rag.index import Index, Report, silent
 from rag.parts import Part
 from rag.retrieve import passage_scores
-from rag.sections import Chunk, split_document
+from rag.sections import LONGEST, Chunk, split_document
 from rag.settings import Settings
 from rag.vectors import searchable
 

@@ -22,7 +22,7 @@ Said = tuple[list[str], int | None, Block, int]
 LONGEST_QUESTION = 30
 BETWEEN = "\n\n"
 LONGEST = 256
-"""Word pieces that the usual embedder reads."""
+"""Word pieces that the usual embedder reads of a text, special ones included."""
 ASIDE = 3
 """Of these, its two special ones and what joins headings and text."""
 LEAST = 40

@@ -20,10 +20,15 @@ def taken() -> sa.Subquery:
     return query.where(_BALLOT.repeats == "", _BALLOT.state.in_(kept)).group_by(_BALLOT.task).subquery()
 
 
+def _live(now: datetime) -> sa.ColumnElement[bool]:
+    """A reservation that has not expired."""
+    return sa.and_(_BALLOT.state == BallotState.RESERVED, _BALLOT.expires_at > now)
+
+
 def progress(connection: sa.Connection, annotator: str, now: datetime) -> Progress:
     """See `arena.queue.Progress`."""
     mine = sa.select(sa.func.count()).where(_BALLOT.annotator == annotator)
-    live = sa.and_(_BALLOT.state == BallotState.RESERVED, _BALLOT.expires_at > now)
+    live = _live(now)
     first_voted = sa.and_(_BALLOT.state == BallotState.VOTED, _BALLOT.repeats == "")
     per_task = sa.select(_BALLOT.task, sa.func.count().label("number"))
     counted = per_task.where(_BALLOT.repeats == "", sa.or_(_BALLOT.state == BallotState.VOTED, live))
@@ -55,7 +60,7 @@ def status(connection: sa.Connection, now: datetime) -> QueueStatus:
     """See `arena.queue.QueueStatus`."""
     counted = connection.execute(sa.select(_TASK.state, sa.func.count()).group_by(_TASK.state))
     states = {str(state): int(number) for state, number in counted}
-    live = sa.and_(_BALLOT.state == BallotState.RESERVED, _BALLOT.expires_at > now)
+    live = _live(now)
     failures = connection.execute(sa.select(_TASK.id, _TASK.failure).where(_TASK.state == TaskState.FAILED))
     everybody = progress(connection, "", now)
     return QueueStatus(

@@ -15,18 +15,11 @@ from arena.queue import Added, QueueSettings, Terms
 from arena.workspace import open_workspace
 from commands.filling import QueueFiller
 from storage import DATABASE_FILE, DatabaseHistory, DatabaseQueue, open_database
+from tests.app.test_queue_commands import FACT
 from tests.ui.pages import REQUEST, everybody_is
 from ui.filling import MOST_TOLD, Filling, added_html
 
 BOTH = ["fine-tuned,rag"]
-FACT = {
-    "id": "power",
-    "class": "trained",
-    "document": "controllers/manual.pdf",
-    "questions": {"training": ["Watts?"], "held_out": ["How much power?"], "oblique": ["Its appetite?"]},
-    "answer": "11 watts",
-    "accepted": ["11 watts"],
-}
 
 
 class FakeFiller:
