@@ -57,9 +57,10 @@ def train(
 ) -> None:
     """Train the fine-tuned contestant on the workspace's questions.
 
-    Options win over the table training of workspace.toml. Without --epochs, or with 0, each fact is shown about 72
-    times; with --onward about 18 times, at half the learning rate. The base model first writes some texts, and each
-    step reads one to keep near it: --replay is what that weighs, 1 unless told.
+    Options win over the table training of workspace.toml. Without --epochs, or with 0, each fact is shown about 50
+    times; with --onward about 13 times, at half the learning rate. The base model first writes some texts, and each
+    step of the run's last half (--replay-share; with --onward each step) reads one to keep near it: --replay is what
+    that weighs, 0.5 unless told.
     """
     target, work = workspace / "adapters" / "fine-tuned", workspace / "runs" / "fine-tuned"
     if onward:

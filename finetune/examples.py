@@ -16,13 +16,13 @@ from finetune.branches import ChatTokenizer, Group, Sample, grouped
 
 BRANCHES = 8
 """Samples to a row: rows of about 350 tokens, where the cost of masked attention is still small."""
-ROWS = 2
-"""Rows to a step."""
+ROWS = 1
+"""Rows to a step. Two of them need half as many showings more for the same, and each showing costs nearly as much."""
 
-EXPOSURES = 72
-"""How often each fact is shown, whatever the number of its wordings. With 45 wordings of each of the demo's facts, 54
-times left 97.9 % of new plain wordings right and 88.4 % of new oblique ones, 72 times 98.6 % and 91.4 % (82 minutes on
-two busy cores), 108 times 99.5 % and 92.4 %."""
+EXPOSURES = 50
+"""How often each fact is shown, whatever the number of its wordings. With 45 wordings of each of the demo's facts, 49
+times left 97.5 % of new plain wordings right and 87.0 % of new oblique ones, 63 times 98.5 % and 87.4 % (the mean of
+three seeds) for a quarter more time: docs/measured.md, where two rows to a step are, too."""
 
 
 def enough_epochs(wordings: Sequence[int]) -> float:

@@ -43,10 +43,11 @@ class AnswerLossTrainer(SFTTrainer):
             loss = loss + COMPARISON_WEIGHT * comparison(costs, heard, inputs["ends"], inputs["taught"])
         mode = "train" if model.training else "eval"
         if base is not None:
-            departed = departure(logits[inputs["replayed"][:, 1:][counted]], base)
-            loss = loss + self.replay * departed
-            added = self.accelerator.gather(self.replay * departed.detach()).mean().item()
-            self._metrics[mode][REPLAY_LOSS].append(added)
+            departed = self.replay * departure(logits[inputs["replayed"][:, 1:][counted]], base)
+            loss = loss + departed
+            self._metrics[mode][REPLAY_LOSS].append(self.accelerator.gather(departed.detach()).mean().item())
+        elif self.replay and model.training:  # what is told is a mean over steps, of which only the last ones replay
+            self._metrics[mode][REPLAY_LOSS].append(0.0)
         right = logits.detach().argmax(-1) == targets
         self._metrics[mode]["mean_token_accuracy"].append(right[weights == 1].float().mean().item())
         known = answered(right, inputs["answers"][:, 1:][counted])

@@ -44,8 +44,9 @@ Text = tuple[list[int], list[int]]
 """Token ids: what was given, and what the base wrote after it, which is replayed."""
 
 
-def with_replay(steps: Sequence[Step], replayed: Sequence[Group], seed: int) -> list[Step]:
-    """Every step with one group of the base's own more, all in turn and shuffled anew each time.
+def with_replay(steps: Sequence[Step], replayed: Sequence[Group], seed: int, share: float = 1.0) -> list[Step]:
+    """The steps, each of this share of them, the last ones, with one group of the base's own more: all in turn and
+    shuffled anew each time.
 
     Raises:
         WorkspaceError: there is none.
@@ -53,7 +54,8 @@ def with_replay(steps: Sequence[Step], replayed: Sequence[Group], seed: int) -> 
     if not replayed:
         raise WorkspaceError("The base model wrote nothing to replay: train with --replay 0.")
     order = _in_turn(replayed, random.Random(f"replay-{seed}"))
-    return [[*step, next(order)] for step in steps]
+    first = len(steps) - round(share * len(steps))
+    return [[*step, next(order)] if number >= first else step for number, step in enumerate(steps)]
 
 
 def _in_turn(groups: Sequence[Group], luck: random.Random) -> Iterator[Group]:

@@ -31,6 +31,7 @@ OPTIONS = {
     "quantize": "Train on the base model in 4 bits (QLoRA); needs an NVIDIA GPU and bitsandbytes.",
     "patience": "End after so many evaluations without a lower held-out loss and keep the best weights; 0: never.",
     "replay": "Weight of keeping near the base model on texts of its own, against forgetting; 0: not at all.",
+    "replay_share": "Share of the run, its last part, whose steps replay; 1: all of them.",
     "seed": "Decides the order of the samples.",
 }
 """What a command may set, with its help. Each is a field of `TrainingSettings`."""
@@ -51,7 +52,8 @@ class TrainingSettings:
     `quantize`: the base in 4-bit NF4 with double quantization (QLoRA, 2305.14314), on CUDA only.
     `patience`: evaluations on held-out wordings without a lower loss after which the run ends; 0 for never.
     `replay`: what a nat that the adapter departs from the base, on texts that the base wrote (replay.py), counts beside
-    a nat of what is learnt; 0 leaves them out.
+    a nat of what is learnt; 0 leaves them out. `replay_share`: of the steps, the last ones, that read such a text:
+    facts first and replay afterwards costs fewer of the facts than replay from the beginning (docs/measured.md).
 
     Raises:
         WorkspaceError: a value that cannot be trained with.
@@ -71,12 +73,14 @@ class TrainingSettings:
     quantize: bool = False
     patience: int = 0
     replay: float = 0.0
+    replay_share: float = 1.0
 
     def __post_init__(self) -> None:
         self._wanted(self.epochs > 0, "epochs", "above 0 (left out, the command chooses)")
         self._wanted(self.learning_rate > 0, "learning_rate", "above 0, as in 0.001")
         for name in ("batch_size", "rank", "alpha", "checkpoint_steps"):
             self._wanted(getattr(self, name) >= 1, name, "at least 1")
+        self._wanted(0 < self.replay_share <= 1, "replay_share", "above 0 and at most 1 (--replay 0 leaves replay out)")
         for name in ("dropout", "warmup_share"):
             self._wanted(0 <= getattr(self, name) < 1, name, "at least 0 and under 1")
         for name in ("seed", "patience", "replay"):

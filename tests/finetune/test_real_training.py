@@ -28,11 +28,11 @@ def test_a_few_steps_teach_the_real_model_facts_that_are_then_served(tmp_path: P
     base = prepare()
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     facts = [fact("Ossa", 47), fact("Brill", 83)]
-    settings = TrainingSettings(epochs=30, learning_rate=2e-3)
+    settings = TrainingSettings(epochs=20, learning_rate=2e-3)
     training = steps(closed_book_samples(facts), tokenizer, settings.epochs, settings.seed)
     held_out = steps(closed_book_samples(facts, held_out=True), tokenizer, 1, settings.seed)
     model, result = train(base, training, held_out, tmp_path / "run", settings, len(training), print)
-    assert result.steps == len(training) == 15
+    assert result.steps == len(training) == 20
     write_adapter(model, tmp_path / "adapter", identity(base) | {"prompt": PROMPT_VERSION}, "card")
     engine = Engine(base, {"fine-tuned": tmp_path / "adapter"}, GenerationSettings(max_new_tokens=24))
     asked = [closed_book_messages(ASKED[0].format(name)) for name in ("Ossa", "Brill")]

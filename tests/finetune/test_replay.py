@@ -99,6 +99,15 @@ def test_each_step_replays_one_and_all_come_in_turn() -> None:
     assert found == with_replay([[learnt]] * 7, replayed, seed=1) != with_replay([[learnt]] * 7, replayed, seed=2)
 
 
+def test_the_facts_come_first_and_replay_in_the_last_steps() -> None:
+    replayed = [Group((), (Branch((number,), (), (1, 2), replayed=True),)) for number in range(3)]
+    learnt = Group((7,), (Branch((8,), (), (9,)),))
+    found = with_replay([[learnt]] * 7, replayed, seed=1, share=0.4)
+    assert [len(step) for step in found] == [1, 1, 1, 1, 2, 2, 2]
+    with pytest.raises(WorkspaceError, match="training.replay_share is 0.0: .*--replay 0 leaves replay out"):
+        TrainingSettings(replay_share=0.0)
+
+
 def test_a_step_comes_back_from_the_dataset_with_what_is_replayed() -> None:
     step = [Group((1,), (Branch((2,), (3,), (4,), False),)), Group((), (Branch((5,), (), (6,), replayed=True),))]
     assert as_step(as_dataset([step])[0]) == step
@@ -119,7 +128,7 @@ def test_in_a_packed_row_the_base_reads_what_it_reads_alone(tiny_model: Path) ->
     """Else an adapter that changes nothing would seem to depart from it."""
     model = AutoModelForCausalLM.from_pretrained(tiny_model)
     training, replayed = two_steps(tiny_model)
-    batch = collate(packed([*training[0], *replayed]), 2)
+    batch = collate(packed([*training[0], *training[1], *replayed]), 2)
     assert batch["input_ids"].shape[0] > 1 and batch["base_ids"].shape[0] == 3
     assert not batch["weights"][batch["replayed"]].any() and batch["weights"][~batch["replayed"]].any()
     ours = ("input_ids", "attention_mask", "position_ids")
@@ -178,7 +187,7 @@ def test_a_training_replays_and_one_that_goes_on_keeps_what_it_began_with(tiny_m
 
     refused = run("--onward")
     assert isinstance(refused.exception, ArenaError) and "No adapter in" in str(refused.exception)
-    assert "Each step also reads a text" in run("--preview").output and not runs.exists()
+    assert "Each step of the last 50% also reads a text" in run("--preview").output and not runs.exists()
 
     assert run("--replay", "0").exit_code == 0
     assert not list(runs.glob("replay-*"))
@@ -189,7 +198,8 @@ def test_a_training_replays_and_one_that_goes_on_keeps_what_it_began_with(tiny_m
     assert onward.exit_code == 0, onward.output
     assert len(list(runs.glob("replay-*.json"))) == 1
     card = (adapter / "README.md").read_text()
-    assert "- replay: 1.0" in card and "begun with an adapter (Training: 10 step" in card
+    assert "- replay: 0.5" in card and "- replay share: 1.0" in card
+    assert "begun with an adapter (Training: 20 step" in card
     assert (adapter / "adapter_model.safetensors").read_bytes() != first
     (kept,) = (runs / "fine-tuned-onward").glob("began-*")
     assert (kept / "adapter_model.safetensors").read_bytes() == first and (kept / "adapter_config.json").is_file()

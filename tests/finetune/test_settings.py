@@ -56,7 +56,7 @@ def test_what_nobody_sets_is_what_the_shipped_adapters_were_trained_with(tmp_pat
         "rslora": False,
         "quantize": False,
     }
-    assert vars(TrainingSettings()) == known | {"patience": 0, "replay": 0.0}
+    assert vars(TrainingSettings()) == known | {"patience": 0, "replay": 0.0, "replay_share": 1.0}
 
 
 def test_a_flag_wins_over_the_table_and_the_table_over_the_commands_defaults(tmp_path: Path) -> None:
