@@ -238,6 +238,7 @@ def asked_as(base: Path) -> dict[str, str]:
 
 def with_replayed(training: Any, base: Path, work: Path, settings: TrainingSettings, identity: str) -> Any:
     """The steps with what the base model wrote, which it does here where it has not yet."""
+    from finetune.memory import fits
     from finetune.precision import Precision, load_base, placed
     from finetune.replay import with_replay, written
 
@@ -245,7 +246,11 @@ def with_replayed(training: Any, base: Path, work: Path, settings: TrainingSetti
     with in_turn():
         if settings.quantize:
             identity += "-4bit"
-        found = written(lambda: placed(load_base(base, settings.quantize, Precision(False))), base, runs, identity, say)
+
+        def load() -> Any:
+            return placed(load_base(base, settings.quantize, Precision(False), not fits(base)))
+
+        found = written(load, base, runs, identity, say)
     return with_replay(training, found, settings.seed, settings.replay_share)
 
 

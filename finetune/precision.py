@@ -1,6 +1,7 @@
 """The base model, ready to be trained on: in fp32 or 4 bits (QLoRA), where its LoRA goes, and whether bf16 is faster.
 
-Weights are fp32 (or 4-bit) either way: bf16 is what autocast multiplies in. Does not train.
+Weights are fp32 (or 4-bit, or bf16 where memory is short: memory.py) either way: bf16 is what autocast multiplies in.
+Does not train.
 """
 
 import importlib.util
@@ -115,14 +116,16 @@ def require_four_bits() -> None:
         raise ArenaError(f"quantize is True, but bitsandbytes is missing: `pip install bitsandbytes`, or {way}.")
 
 
-def load_base(base: Path, quantize: bool, precision: Precision) -> Any:
-    """The base model to train on: in fp32, or in 4 bits on this process's GPU. Not tried on a GPU.
+def load_base(base: Path, quantize: bool, precision: Precision, short: bool = False) -> Any:
+    """The base model to train on: in fp32, in bf16 (`short`), or in 4 bits on this process's GPU (tried on an NVIDIA
+    H200 with bitsandbytes 0.50).
 
     Raises:
         ArenaError: 4 bits are wanted, and this machine cannot.
     """
     if not quantize:
-        return AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
+        form = torch.bfloat16 if short else torch.float32
+        return AutoModelForCausalLM.from_pretrained(base, dtype=form, local_files_only=True)
     require_four_bits()
     from peft import prepare_model_for_kbit_training
 

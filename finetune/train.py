@@ -23,7 +23,7 @@ from datasets import Dataset
 from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
 from trl import SFTConfig  # type: ignore[attr-defined]
 
-from arena.errors import Stopped
+from arena.errors import ArenaError, Stopped
 from finetune.branches import Branch, Group, Step, collate, packed
 from finetune.callbacks import (
     Patience,
@@ -36,6 +36,8 @@ from finetune.callbacks import (
 )
 from finetune.disk import alone, resumable
 from finetune.loss import AnswerLossTrainer
+from finetune.memory import Memory
+from finetune.memory import chosen as memory_for
 from finetune.precision import Precision, decided, load_base, lora, same_form
 from finetune.settings import TrainingSettings
 
@@ -132,15 +134,19 @@ def _train(
     pad = json.loads((base / "config.json").read_text())["pad_token_id"]
     log = work / "log.jsonl"
 
-    def beginning() -> tuple[str | None, Precision]:
+    def beginning() -> tuple[str | None, Precision, Memory]:
         last = resumable(work, settings, training, began)
         if last is None:
             log.unlink(missing_ok=True)
-        return last, decided(base, work / "precision.json", last is not None)
+        precision = decided(base, work / "precision.json", last is not None)
+        memory = memory_for(base, settings, training, precision.bf16, work / "memory.json", last is not None)
+        return last, precision, memory
 
-    last, precision = agreed(beginning)
+    last, precision, memory = agreed(beginning)
     report(f"Computing in {precision}.")
-    model, config = load_base(base, settings.quantize, precision), None
+    if str(memory):
+        report(str(memory))
+    model, config = load_base(base, settings.quantize, precision, memory.bf16), None
     if began is None:
         config = lora(model, settings)
     else:
@@ -149,7 +155,7 @@ def _train(
     request, main = StopOnRequest(), processes().is_main_process
     trainer = AnswerLossTrainer(
         model=model,
-        args=_arguments(work, settings, evaluate_every, precision.bf16),
+        args=_arguments(work, settings, evaluate_every, precision.bf16, memory.recompute),
         train_dataset=as_dataset(training),
         eval_dataset=as_dataset(held_out),
         data_collator=lambda found: collate([row for step in found for row in packed(as_step(step))], pad),
@@ -157,8 +163,14 @@ def _train(
         callbacks=[*([Progress(report, log)] if main else []), request, Patience(settings.patience, report)],
     )
     trainer.replay = settings.replay
-    with request:
-        trainer.train(resume_from_checkpoint=last)
+    try:
+        with request:
+            trainer.train(resume_from_checkpoint=last)
+    except torch.OutOfMemoryError as error:
+        raise ArenaError(
+            f"The GPU's memory ran out ({str(error).partition('. ')[0]}): stop what else uses it, and the same command "
+            "goes on from its last checkpoint; or take --quantize, a smaller --batch-size or a smaller base model."
+        ) from error
     if request.asked:
         steps = f"step {trainer.state.global_step} of {trainer.state.max_steps}"
         raise Stopped(f"Stopped at {steps}, with a checkpoint: the same command goes on from there.")
@@ -181,12 +193,13 @@ def _train(
     )
 
 
-def _arguments(work: Path, settings: TrainingSettings, evaluate_every: int, bf16: bool) -> SFTConfig:
+def _arguments(work: Path, settings: TrainingSettings, evaluate_every: int, bf16: bool, recompute: bool) -> SFTConfig:
     return SFTConfig(
         output_dir=str(work),
         use_cpu=not torch.cuda.is_available(),
         bf16=bf16,
-        activation_checkpointing=False,
+        activation_checkpointing=recompute,
+        activation_checkpointing_kwargs={"use_reentrant": False} if recompute else None,
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=1,
         num_train_epochs=1,
