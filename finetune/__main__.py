@@ -141,8 +141,8 @@ def hybrid(
     """Train the hybrid contestant: on the workspace's questions with what its own retriever finds.
 
     Options win over the table training of workspace.toml. Without --epochs every question is shown 1.5 times. What
-    begins with the fine-tuned adapter goes on answering from memory: on the demo, after 0.8 times, it knew 418 of 432
-    held-out wordings, but read 16 of 96 answers that stand in documents only, and abstained on 18 of 96.
+    begins with the fine-tuned adapter goes on answering from memory: on the demo, after 0.8 times in steps of 16, it
+    knew 418 of 432 held-out wordings, but read 16 of 96 answers that stand in documents only and abstained on 18.
     """
     from arena.facts import load_facts
     from finetune.check import reading_accuracy

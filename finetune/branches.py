@@ -72,6 +72,8 @@ class Group:
 
 ROW_TOKENS = 350
 """Masked attention costs little in rows of this length."""
+PADDED = 1.3
+"""So many times the tokens may rows take with what is padded; fewer, longer rows are made rather than more of it."""
 Step = Sequence[Group]
 """What is learnt at once: one step of the optimiser."""
 
@@ -113,11 +115,14 @@ def grouped(samples: Sequence[Sample], tokenizer: ChatTokenizer) -> Group:
 
 def packed(groups: Step) -> list[list[Group]]:
     """The groups in rows of about `ROW_TOKENS`, as equal in length as may be: what is padded costs as much as what is
-    not. The longest first, each into the shortest row."""
-    wanted = round(sum(map(len, groups)) / ROW_TOKENS)
-    rows: list[list[Group]] = [[] for _ in range(max(1, min(wanted, len(groups))))]
-    for group in sorted(groups, key=len, reverse=True):
-        min(rows, key=lambda row: sum(map(len, row))).append(group)
+    not. The longest first, each into the shortest row; one long group beside a short one shares a row with it."""
+    total = sum(map(len, groups))
+    for count in range(max(1, min(round(total / ROW_TOKENS), len(groups))), 0, -1):
+        rows: list[list[Group]] = [[] for _ in range(count)]
+        for group in sorted(groups, key=len, reverse=True):
+            min(rows, key=lambda row: sum(map(len, row))).append(group)
+        if count * max(sum(map(len, row)) for row in rows) <= PADDED * total:
+            break
     return rows
 
 

@@ -99,8 +99,8 @@ class Forgetting:
         if self.within():
             return "It has kept its general knowledge."
         return (
-            "It has forgotten general knowledge: `python -m finetune train WORKSPACE --onward --replay 1` goes "
-            "on with it and replays texts of the base model; a hybrid is trained anew with --replay 1."
+            "It has forgotten general knowledge: `python -m finetune train WORKSPACE --onward` goes on with "
+            "it and replays texts of the base model; a hybrid is trained anew with --replay 1."
         )
 
     def __str__(self) -> str:

@@ -42,12 +42,13 @@ class AnswerLossTrainer(SFTTrainer):
             heard = inputs["heard"][:, 1:][counted]
             loss = loss + COMPARISON_WEIGHT * comparison(costs, heard, inputs["ends"], inputs["taught"])
         mode = "train" if model.training else "eval"
+        departed = torch.zeros_like(loss)
         if base is not None:
             departed = self.replay * departure(logits[inputs["replayed"][:, 1:][counted]], base)
             loss = loss + departed
+        if self.replay and model.training:
+            # Of every step, of which only the last ones replay; and by every process, of which some may not yet.
             self._metrics[mode][REPLAY_LOSS].append(self.accelerator.gather(departed.detach()).mean().item())
-        elif self.replay and model.training:  # what is told is a mean over steps, of which only the last ones replay
-            self._metrics[mode][REPLAY_LOSS].append(0.0)
         right = logits.detach().argmax(-1) == targets
         self._metrics[mode]["mean_token_accuracy"].append(right[weights == 1].float().mean().item())
         known = answered(right, inputs["answers"][:, 1:][counted])

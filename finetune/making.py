@@ -35,7 +35,8 @@ REPLAY = 0.5
 """Of the fine-tuned contestant: without it, it answered everything with the workspace's facts. 1 in the last three
 tenths of a run, where it learns little more, kept less of the base and of the facts than 0.5 in the last half."""
 REPLAY_SHARE = 0.5
-"""Of that run, the last part of it; what goes on with an adapter replays from its beginning, to mend it."""
+"""The last part of the fine-tuned contestant's run, in which it replays; what goes on with an adapter replays from its
+beginning, to mend it."""
 Figures = tuple[dict[str, tuple[int, int]], dict[str, str]]
 """(right, asked) by name, and what else belongs into the adapter's folder: text by file name."""
 
@@ -238,17 +239,17 @@ def asked_as(base: Path) -> dict[str, str]:
 
 def with_replayed(training: Any, base: Path, work: Path, settings: TrainingSettings, identity: str) -> Any:
     """The steps with what the base model wrote, which it does here where it has not yet."""
-    from finetune.memory import fits
-    from finetune.precision import Precision, load_base, placed
+    from finetune.memory import fits, told_when_full
+    from finetune.precision import Precision, device, has_bf16, load_base, placed
     from finetune.replay import with_replay, written
 
     runs = next((folder for folder in work.parents if folder.name == "runs"), work.parent)
-    with in_turn():
-        if settings.quantize:
-            identity += "-4bit"
+    with in_turn(), told_when_full(settings):
+        shortened = not settings.quantize and not fits(base) and has_bf16(device())
+        identity += "-4bit" * settings.quantize + "-bf16" * shortened
 
         def load() -> Any:
-            return placed(load_base(base, settings.quantize, Precision(False), not fits(base)))
+            return placed(load_base(base, settings.quantize, Precision(False), shortened))
 
         found = written(load, base, runs, identity, say)
     return with_replay(training, found, settings.seed, settings.replay_share)

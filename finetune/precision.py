@@ -1,7 +1,7 @@
 """The base model, ready to be trained on: in fp32 or 4 bits (QLoRA), where its LoRA goes, and whether bf16 is faster.
 
-Weights are fp32 (or 4-bit, or bf16 where memory is short: memory.py) either way: bf16 is what autocast multiplies in.
-Does not train.
+What autocast multiplies in is decided apart from the form of the weights: fp32, 4-bit, or bf16 where memory is short
+(memory.py). Does not train.
 """
 
 import importlib.util
@@ -21,10 +21,10 @@ from finetune.callbacks import processes
 from finetune.settings import ALL_LINEAR, TrainingSettings
 
 ROWS, MULTIPLICATIONS = {"cpu": 512, "cuda": 16384}, {"cpu": 2e9, "cuda": 1e12}
-"""Of one pass of the measurement: tokens (a step on the demo has 730), and multiplications going forward, at most. Big
-models are timed on fewer tokens, so that all of it stays well under a second on two cores. A GPU gets more of both:
-with 512 tokens an H200 spent its time on starting kernels, took fp32 for the faster one, and then trained the reader at
-a quarter of the speed. (The larger numbers were not tried on a GPU.)"""
+"""Of one pass of the measurement: tokens (a step on the demo has some 365, and 60 more with replay), and
+multiplications going forward, at most. Big models are timed on fewer tokens, so that all of it stays well under a
+second on two cores. A GPU gets more of both: with 512 tokens an H200 spent its time on starting kernels, took fp32 for
+the faster one, and then trained the reader at a quarter of the speed. (The larger numbers were not tried on a GPU.)"""
 PASSES = 3
 GAIN = 0.95
 """Of fp32's time bf16 must stay under: a difference within the noise must not decide, and fp32 is the more exact."""
@@ -51,9 +51,14 @@ def decided(base: Path, file: Path, resumed: bool) -> Precision:
     numbers would lead to other losses."""
     if resumed and file.is_file():
         return Precision(**json.loads(file.read_text()))
-    found = measured(layer_shapes(base), "cuda" if torch.cuda.is_available() else "cpu")
+    found = measured(layer_shapes(base), device())
     file.write_text(json.dumps(asdict(found)) + "\n")
     return found
+
+
+def device() -> str:
+    """What torch computes on here, by its name for it."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def has_bf16(device: str) -> bool:
@@ -68,11 +73,15 @@ def half(device: str) -> torch.autocast:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=has_bf16(device))
 
 
-def layer_shapes(base: Path) -> list[tuple[int, int]]:
-    """(outputs, inputs) of the linear modules of the model's first layer; no weights are read."""
+def without_weights(base: Path) -> Any:
+    """The model's modules with their shapes; no weights are read."""
     with torch.device("meta"):
-        model: Any = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base, local_files_only=True))  # type: ignore[no-untyped-call]
-    layer = model.model.layers[0]
+        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base, local_files_only=True))  # type: ignore[no-untyped-call]
+
+
+def layer_shapes(base: Path) -> list[tuple[int, int]]:
+    """(outputs, inputs) of the linear modules of the model's first layer."""
+    layer = without_weights(base).model.layers[0]
     return [(part.out_features, part.in_features) for part in layer.modules() if isinstance(part, torch.nn.Linear)]
 
 
@@ -116,15 +125,15 @@ def require_four_bits() -> None:
         raise ArenaError(f"quantize is True, but bitsandbytes is missing: `pip install bitsandbytes`, or {way}.")
 
 
-def load_base(base: Path, quantize: bool, precision: Precision, short: bool = False) -> Any:
-    """The base model to train on: in fp32, in bf16 (`short`), or in 4 bits on this process's GPU (tried on an NVIDIA
-    H200 with bitsandbytes 0.50).
+def load_base(base: Path, quantize: bool, precision: Precision, shortened: bool = False) -> Any:
+    """The base model to train on: in fp32, in bf16 (`shortened`), or in 4 bits on this process's GPU (tried on an
+    NVIDIA H200 with bitsandbytes 0.50).
 
     Raises:
         ArenaError: 4 bits are wanted, and this machine cannot.
     """
     if not quantize:
-        form = torch.bfloat16 if short else torch.float32
+        form = torch.bfloat16 if shortened else torch.float32
         return AutoModelForCausalLM.from_pretrained(base, dtype=form, local_files_only=True)
     require_four_bits()
     from peft import prepare_model_for_kbit_training
@@ -149,7 +158,7 @@ def placed(model: Any) -> Any:
     """On the GPU if there is one; in 4 bits it is there already."""
     if getattr(model, "is_loaded_in_4bit", False):
         return model
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model.to(device())
 
 
 def lora(model: Any, settings: TrainingSettings) -> LoraConfig:

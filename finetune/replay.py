@@ -30,7 +30,7 @@ from finetune.files import write_beside
 WRITTEN = 512
 """Of the base's own; half are texts, half answers to questions of its own. Each is replayed some times."""
 TEXT_TOKENS, QUESTION_TOKENS, ANSWER_TOKENS = 72, 24, 48
-"""At most so many of each: a step has about 700, and what is replayed costs a third more than what is learnt."""
+"""At most so many of each: a step has about 365, and what is replayed costs a third more than what is learnt."""
 SHORTEST = 8
 """Tokens under which nothing is to be learnt from a text."""
 BATCH = 64
@@ -45,8 +45,8 @@ Text = tuple[list[int], list[int]]
 
 
 def with_replay(steps: Sequence[Step], replayed: Sequence[Group], seed: int, share: float = 1.0) -> list[Step]:
-    """The steps, each of this share of them, the last ones, with one group of the base's own more: all in turn and
-    shuffled anew each time.
+    """The steps; the last `share` of them each with one more group that the base wrote, all in turn and shuffled anew
+    each time.
 
     Raises:
         WorkspaceError: there is none.

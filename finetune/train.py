@@ -1,8 +1,8 @@
 """One training run: rows in, adapter folder out. TRL's SFTTrainer with a PEFT LoRA, resumable after a kill.
 
 Covers: the run and its arguments, progress, stopping on request. Does not cover: what the rows say (examples.py,
-reader.py), how the base is loaded (precision.py), what is minimised (loss.py), what lies on disk (disk.py) and how good
-the result is (check.py, judging.py).
+reader.py), how the base is loaded (precision.py) and fits (memory.py), what is minimised (loss.py), what lies on disk
+(disk.py) and how good the result is (check.py, judging.py).
 
 Started by `accelerate launch -m finetune train WORKSPACE` every GPU has a process, and each takes its own steps of the
 data: with n of them the optimiser takes n steps at once, in an nth as many. Tried with two processes on a
@@ -23,7 +23,7 @@ from datasets import Dataset
 from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
 from trl import SFTConfig  # type: ignore[attr-defined]
 
-from arena.errors import ArenaError, Stopped
+from arena.errors import Stopped
 from finetune.branches import Branch, Group, Step, collate, packed
 from finetune.callbacks import (
     Patience,
@@ -36,12 +36,12 @@ from finetune.callbacks import (
 )
 from finetune.disk import alone, resumable
 from finetune.loss import AnswerLossTrainer
-from finetune.memory import Memory
-from finetune.memory import chosen as memory_for
+from finetune.memory import Memory, memory_for, told_when_full
 from finetune.precision import Precision, decided, load_base, lora, same_form
 from finetune.settings import TrainingSettings
 
 Found = TypeVar("Found")
+LOG = "log.jsonl"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class TrainingResult:
     tokens: int
     device: str
     precision: Precision
+    memory: Memory
     training_losses: tuple[tuple[int, float], ...]
     held_out_losses: tuple[tuple[int, float], ...]
 
@@ -106,17 +107,18 @@ def train(
 ) -> tuple[Any, TrainingResult]:
     """Train a LoRA on `base`, a new one or the adapter `began`, and return (PEFT model, result). Checkpoints go to
     `work`; when it holds one made with the same settings and steps, the run goes on from there with optimiser,
-    scheduler, data order and precision. `evaluate_every`: steps of one process. With patience the model comes back with
-    the weights that had the lowest loss on `held_out`, of those that were evaluated.
+    scheduler, data order, precision and form of the base's weights. `evaluate_every`: steps of one process. With
+    patience the model comes back with the weights that had the lowest loss on `held_out`, of those that were evaluated.
 
     Raises:
         Stopped: SIGTERM came; the same call goes on. Call it from the main thread, where signals arrive.
         WorkspaceError: a target module that the model does not have.
         AdapterMismatch: `began` is a LoRA of another form than the settings'.
-        ArenaError: another run works in the same folder, or 4 bits are wanted and this machine cannot.
+        ArenaError: another run works in the same folder, 4 bits are wanted and this machine cannot, or the GPU's memory
+            ran out.
     """
     # One process alone locks: the others write nothing.
-    with alone(work) if processes().is_main_process else nullcontext():
+    with alone(work) if processes().is_main_process else nullcontext(), told_when_full(settings):
         return _train(base, training, held_out, work, settings, evaluate_every, report, began)
 
 
@@ -132,21 +134,12 @@ def _train(
 ) -> tuple[Any, TrainingResult]:
     keep_freed_memory()
     pad = json.loads((base / "config.json").read_text())["pad_token_id"]
-    log = work / "log.jsonl"
-
-    def beginning() -> tuple[str | None, Precision, Memory]:
-        last = resumable(work, settings, training, began)
-        if last is None:
-            log.unlink(missing_ok=True)
-        precision = decided(base, work / "precision.json", last is not None)
-        memory = memory_for(base, settings, training, precision.bf16, work / "memory.json", last is not None)
-        return last, precision, memory
-
-    last, precision, memory = agreed(beginning)
-    report(f"Computing in {precision}.")
-    if str(memory):
-        report(str(memory))
-    model, config = load_base(base, settings.quantize, precision, memory.bf16), None
+    log = work / LOG
+    begins = agreed(lambda: _beginning(base, training, work, settings, began))
+    report(f"Computing in {begins.precision}.")
+    if str(begins.memory):
+        report(str(begins.memory))
+    model, config = load_base(base, settings.quantize, begins.precision, begins.memory.shortened), None
     if began is None:
         config = lora(model, settings)
     else:
@@ -155,7 +148,7 @@ def _train(
     request, main = StopOnRequest(), processes().is_main_process
     trainer = AnswerLossTrainer(
         model=model,
-        args=_arguments(work, settings, evaluate_every, precision.bf16, memory.recompute),
+        args=_arguments(work, settings, evaluate_every, begins),
         train_dataset=as_dataset(training),
         eval_dataset=as_dataset(held_out),
         data_collator=lambda found: collate([row for step in found for row in packed(as_step(step))], pad),
@@ -163,14 +156,8 @@ def _train(
         callbacks=[*([Progress(report, log)] if main else []), request, Patience(settings.patience, report)],
     )
     trainer.replay = settings.replay
-    try:
-        with request:
-            trainer.train(resume_from_checkpoint=last)
-    except torch.OutOfMemoryError as error:
-        raise ArenaError(
-            f"The GPU's memory ran out ({str(error).partition('. ')[0]}): stop what else uses it, and the same command "
-            "goes on from its last checkpoint; or take --quantize, a smaller --batch-size or a smaller base model."
-        ) from error
+    with request:
+        trainer.train(resume_from_checkpoint=begins.checkpoint)
     if request.asked:
         steps = f"step {trainer.state.global_step} of {trainer.state.max_steps}"
         raise Stopped(f"Stopped at {steps}, with a checkpoint: the same command goes on from there.")
@@ -187,19 +174,41 @@ def _train(
         seconds=sum(line["seconds"] for line in lines),
         tokens=sum(len(group) for step in training for group in step),
         device=device_name(),
-        precision=precision,
+        precision=begins.precision,
+        memory=begins.memory,
         training_losses=tuple((line["step"], line["loss"]) for line in lines if "loss" in line),
         held_out_losses=tuple((line["step"], line["eval_loss"]) for line in lines if "eval_loss" in line),
     )
 
 
-def _arguments(work: Path, settings: TrainingSettings, evaluate_every: int, bf16: bool, recompute: bool) -> SFTConfig:
+@dataclass(frozen=True)
+class _Beginning:
+    """Where a run goes on, None for the start, and how it computes."""
+
+    checkpoint: str | None
+    precision: Precision
+    memory: Memory
+
+
+def _beginning(
+    base: Path, training: Sequence[Step], work: Path, settings: TrainingSettings, began: Path | None
+) -> _Beginning:
+    last = resumable(work, settings, training, began)
+    if last is None:
+        (work / LOG).unlink(missing_ok=True)
+    precision = decided(base, work / "precision.json", last is not None)
+    memory = memory_for(base, settings, training, precision.bf16, work / "memory.json", last is not None)
+    return _Beginning(last, precision, memory)
+
+
+def _arguments(work: Path, settings: TrainingSettings, evaluate_every: int, begins: _Beginning) -> SFTConfig:
+    again = begins.memory.recompute
     return SFTConfig(
         output_dir=str(work),
         use_cpu=not torch.cuda.is_available(),
-        bf16=bf16,
-        activation_checkpointing=recompute,
-        activation_checkpointing_kwargs={"use_reentrant": False} if recompute else None,
+        bf16=begins.precision.bf16,
+        activation_checkpointing=again,
+        activation_checkpointing_kwargs={"use_reentrant": False} if again else None,
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=1,
         num_train_epochs=1,

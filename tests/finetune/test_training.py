@@ -97,6 +97,9 @@ def test_packed_rows_hold_every_group_and_little_padding(tokenizer: Any) -> None
     assert sorted(len(group) for row in rows for group in row) == sorted(map(len, many))
     lengths = [sum(map(len, row)) for row in rows]
     assert len(rows) > 1 and len(rows) * max(lengths) < 1.2 * sum(lengths)
+    # A long group beside a short one: two rows would cost nearly twice as much.
+    long = grouped([Sample(tuple(closed_book_messages("Why? " * 100)), "So.")], tokenizer)
+    assert len(long) > 500 and packed([long, many[0]]) == [[long, many[0]]]
 
 
 def compared(question: str, sentences: list[str], right: int) -> list[Sample]:
