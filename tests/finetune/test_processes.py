@@ -1,15 +1,16 @@
-"""A training that `accelerate launch` starts as several processes, here two on the CPU."""
+"""A training in several processes, as `accelerate launch` starts on GPUs; here two on the CPU, by torchrun."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from finetune.callbacks import log_lines
-from tests.finetune.test_replay import two_steps
 
 RUN = """
 import sys
@@ -29,20 +30,23 @@ train(base, with_replay(training[:23], replayed, 1, 0.5), training[:2], work, se
 
 @pytest.mark.slow
 def test_two_processes_replay_from_the_same_moment_on(tiny_model: Path, tmp_path: Path) -> None:
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     script = tmp_path / "run.py"
     script.write_text(RUN)
     alone = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
-    made = subprocess.run(
+    with subprocess.Popen(
         [*launch, str(script), str(tiny_model), str(tmp_path / "work")],
         env=os.environ | alone,
-        timeout=300,
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
-    )
-    assert made.returncode == 0, made.stderr[-2000:]
-    assert len(two_steps(tiny_model)[0]) >= 23
+        start_new_session=True,
+    ) as made:
+        try:
+            _, said = made.communicate(timeout=300)
+        finally:  # processes that wait for each other would do so for ever
+            with suppress(ProcessLookupError):
+                os.killpg(made.pid, signal.SIGKILL)
+    assert made.returncode == 0, said[-2000:]
     told = [line for line in log_lines(tmp_path / "work" / "log.jsonl") if "loss" in line]
-    assert told[-1]["step"] == 10 and told[-1]["replay_loss"] > 0
+    assert told[-1]["of"] == 12 and told[-1]["step"] == 10 and told[-1]["replay_loss"] > 0
     assert json.loads((tmp_path / "work" / "memory.json").read_text()) == {"form": "fp32"}
