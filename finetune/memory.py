@@ -139,10 +139,10 @@ def demand(base: Path, settings: TrainingSettings, steps: Sequence[Step]) -> Dem
     head = model.get_output_embeddings()
     linear = [part for part in model.modules() if isinstance(part, torch.nn.Linear) and part is not head]
     size = settings.batch_size
-    batches = [[group for step in steps[i : i + size] for group in step] for i in range(0, len(steps), size)]
-    rows = [[sum(map(len, row)) for row in packed(batch)] for batch in batches]
-    tokens = max((len(row) * max(row) for row in rows), default=0)
-    entries = max((sum(map(_entries, batch)) for batch in batches), default=0)
+    batches = [steps[i : i + size] for i in range(0, len(steps), size)]
+    rows = [[sum(map(len, row)) for step in batch for row in packed(step)] for batch in batches]
+    tokens = max((len(lengths) * max(lengths) for lengths in rows), default=0)
+    entries = max((sum(_entries(group) for step in batch for group in step) for batch in batches), default=0)
     inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     return Demand(
         weights=sum(part.numel() for part in model.parameters()),
