@@ -47,7 +47,7 @@ def card(
         *_opening(title, purpose, identity, "sft, trl", figures),
         f"{TRAINING}{result.steps} steps, {result.tokens:,} tokens, "
         f"{result.seconds / 60:.0f} minutes on {result.device}. Computed in {result.precision}.",
-        *([str(result.memory)] if result.memory.shortened or result.memory.recompute else []),
+        *filter(None, [result.memory.given_up]),
         *([f"Kept: the weights of step {result.kept}."] if result.kept != result.steps else []),
         "",
         *_losses(result),

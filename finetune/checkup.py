@@ -22,6 +22,7 @@ from finetune.check import generate
 from finetune.examples import closed_book_samples
 from finetune.figures import checkup_text, served, weights_of
 from finetune.forgetting import Forgetting, forgetting, side_by_side
+from finetune.precision import placed
 
 Report = Callable[[str], None]
 Answers = Callable[[Sequence[str]], Sequence[str]]
@@ -172,4 +173,4 @@ def _with_adapters(folder: Path, adapters: Mapping[str, Path]) -> Any:
                 model = PeftModel.from_pretrained(model, str(path), adapter_name=name)
         except Exception as error:  # torch, safetensors and peft raise their own kinds
             raise AdapterMismatch(f"The adapter in {path} cannot be loaded ({error}): train it again.") from error
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    return placed(model).eval()

@@ -27,6 +27,7 @@ from transformers import PrinterCallback
 from arena.errors import Stopped
 from finetune.callbacks import Progress, Report, StopOnRequest, device_name, log_lines, losses_by_step
 from finetune.disk import alone, checkpoint_of, name_base, put_in_place
+from finetune.precision import device
 from finetune.reader import Record
 from finetune.train import keep_freed_memory
 
@@ -115,8 +116,7 @@ def train_embedder(
 
 def load_embedder(base: Path) -> Any:
     """As it comes, on the GPU if there is one."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return SentenceTransformer(str(base), device=device, local_files_only=True)
+    return SentenceTransformer(str(base), device=device(), local_files_only=True)
 
 
 class AdapterTrainer(SentenceTransformerTrainer):

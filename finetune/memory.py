@@ -60,11 +60,16 @@ class Memory:
     def shortened(self) -> bool:
         return self.form == "bf16"
 
-    def __str__(self) -> str:
-        """What to tell, empty where nothing is given up."""
+    @property
+    def given_up(self) -> str:
+        """In a sentence; empty where nothing is."""
         given = ["the base model's weights are in bf16"] * self.shortened
         given += ["activations are computed again instead of kept, which is slower"] * self.recompute
-        told = f"To fit {self.free / 1e9:.1f} GB of free memory {' and '.join(given)}." if given else ""
+        return f"To fit {self.free / 1e9:.1f} GB of free memory {' and '.join(given)}." if given else ""
+
+    def __str__(self) -> str:
+        """What to tell before the run, empty where nothing is given up and it fits."""
+        told = self.given_up
         if self.needed > USED * self.free:
             told += f" This run may still need about {self.needed / 1e9:.1f} GB, and end for want of it."
         return told.strip()

@@ -213,15 +213,13 @@ def corpus(workspace: Path, report: Report) -> tuple["Corpus", str]:
 def query_embedder(workspace: Path) -> tuple[Callable[[], Any], str, Path]:
     """Of the embedder that a workspace's documents are encoded with: what loads it, on the GPU if there is one, its
     name, and where the adapter for questions belongs."""
-    import torch
-
+    from finetune.precision import device
     from rag.embedder import HUB_NAME, load, shipped_adapter, weights_folder
     from rag.settings import RETRIEVER
 
     path, settings = _configured(workspace)
     folder, adapter = weights_folder(path), shipped_adapter(path, settings.embedder_adapter != "none")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return lambda: load(folder, adapter, device), path.name if path else HUB_NAME, workspace / RETRIEVER
+    return lambda: load(folder, adapter, device()), path.name if path else HUB_NAME, workspace / RETRIEVER
 
 
 def _search(index: Any) -> Search:
