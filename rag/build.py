@@ -22,7 +22,7 @@ from rag.sections import Chunk, source_text, split_document
 from rag.settings import Settings
 from rag.store import File, Held, Manifest, Stamp, load_part
 
-FORMAT = "8"
+FORMAT = "9"
 """Raise it when parsing, splitting, what is embedded or a part's file changes, so that old indexes are rebuilt."""
 ENCODE_AT_ONCE = 8
 """Texts of about the same length, for what is shorter is computed as if it were as long. A document seldom has many:

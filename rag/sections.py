@@ -1,8 +1,9 @@
 """Splits a document into chunks that fit the embedder, and each chunk into sentences.
 
-A sentence belongs to exactly one chunk, and chunks never cross a heading, a lead or a page. Sentences are
-verbatim parts of the chunk's text, and a chunk knows where in the document's text it stands, so that a page can
-highlight both. A heading or a lead that introduces nothing is a sentence itself: no text is in no chunk.
+A sentence belongs to exactly one chunk, and chunks never cross a heading, a lead or a page; a table that fits into one
+stays whole. Sentences are verbatim parts of the chunk's text, and a chunk knows where in the document's text it stands,
+so that a page can highlight both. A heading or a lead that introduces nothing is a sentence itself: no text is in no
+chunk.
 """
 
 import re
@@ -120,14 +121,15 @@ def _packed(
 ) -> Iterator[tuple[str, tuple[str, ...], int, int]]:
     """Texts, their sentences, and where they begin and end."""
     units = [
-        (before, piece, place)
+        (before, piece, place, block.kind == "row")
         for block, begins in blocks
         for before, piece, place in _placed(block, _pieces(block, max_tokens, count_tokens), begins)
     ]
-    sizes = count_tokens([piece for _, piece, _ in units])
+    sizes = count_tokens([piece for _, piece, *_ in units])
+    wanted = _room(sizes, [row for *_, row in units], max_tokens)
     text, sentences, total, start, end = "", list[str](), 0, 0, 0
-    for (before, piece, place), size in zip(units, sizes, strict=True):
-        if sentences and total + size > max_tokens:
+    for (before, piece, place, _), size, room in zip(units, sizes, wanted, strict=True):
+        if sentences and total + room > max_tokens:
             yield text, tuple(sentences), start, end
             text, sentences, total = "", [], 0
         start = start if sentences else place
@@ -136,6 +138,18 @@ def _packed(
         total, end = total + size, place + len(piece)
     if sentences:
         yield text, tuple(sentences), start, end
+
+
+def _room(sizes: Sequence[int], rows: Sequence[bool], max_tokens: int) -> list[int]:
+    """What must be free in a chunk for each piece to go there: its own size, and for the first of a table's rows that
+    of the whole table, so that it is not parted. One that no chunk can hold is parted between rows."""
+    wanted = list(sizes)
+    for in_table, places in groupby(range(len(sizes)), key=rows.__getitem__):
+        first, *others = places
+        table = sum(sizes[place] for place in (first, *others))
+        if in_table and table <= max_tokens:
+            wanted[first] = table
+    return wanted
 
 
 def _placed(block: Block, pieces: Sequence[str], begins: int) -> Iterator[tuple[str, str, int]]:

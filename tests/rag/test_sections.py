@@ -131,6 +131,23 @@ def test_a_table_row_is_a_sentence_that_names_its_columns() -> None:
     assert chunk.sentences == ("Lamp: Brass; Price: 80 euros", "Lamp: Glass; Price: 95 euros")
 
 
+def test_a_table_begins_a_chunk_where_the_one_before_has_no_room_for_all_of_it() -> None:
+    before, rows = (
+        "One two three four five six.",
+        "| Lamp | Price |\n|---|---|\n| Brass | 80 euros |\n| Glass | 95 euros |",
+    )
+    first, second = split(f"{before}\n\n{rows}\n\nLast.", limit=12)
+    assert first.sentences == (before,)
+    assert second.sentences == ("Lamp: Brass; Price: 80 euros", "Lamp: Glass; Price: 95 euros", "Last.")
+
+
+def test_a_table_that_no_chunk_can_hold_is_parted_between_rows() -> None:
+    rows = "".join(f"| Brass {number} | 80 euros |\n" for number in range(4))
+    first, second, third = split(f"One two three.\n\n| Lamp | Price |\n|---|---|\n{rows}", limit=14)
+    assert first.sentences == ("One two three.", "Lamp: Brass 0; Price: 80 euros")
+    assert len(second.sentences) == 2 and len(third.sentences) == 1
+
+
 def test_list_items_are_sentences_of_their_own() -> None:
     (chunk,) = split("Bring these:\n\n- a badge\n- two photos")
     assert chunk.sentences == ("Bring these:", "a badge", "two photos")
