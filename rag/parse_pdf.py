@@ -1,5 +1,6 @@
-"""PDF: text with page numbers, headings by their size, tables by their columns. A scanned page without other text than
-what runs along most pages is named, not read; so is one with no more than a stamp or a caption, which is read.
+"""PDF: text with page numbers, headings by their size, lists by their marks, tables by their columns. A scanned page
+without other text than what runs along most pages is named, not read; so is one with no more than a stamp or a caption,
+which is read.
 
 Text that a reader does not see is dropped, as far as `rag/hidden_in_pdf.py` notices it.
 """
@@ -9,7 +10,7 @@ import itertools
 import logging
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pypdf import PageObject, PdfReader
@@ -29,6 +30,10 @@ SAME_COLUMN = 3.0
 PARAGRAPH_GAP = 1.35
 """A step down of more than this many usual line steps begins a paragraph."""
 FIGURE = re.compile(r"\W*\d")
+BULLET = r"[\x7f\x95\xb7\u2022\u2023\u2043\u2219\u25a0-\u25ff\u2713\u2714\u2756\u27a2\u27a4\ue000-\uf8ff]"
+"""What begins an item of a list and stands in no sentence. Fonts of symbols keep their bullets in private places."""
+MARK = re.compile(rf"{BULLET}|[-*o\u2013\u2014\xa7\xd8\xfc]|\(?(?:\d{{1,2}}|[a-z])[.)]")
+"""What begins one where it stands apart from the text."""
 
 
 @dataclass
@@ -42,6 +47,14 @@ class Line:
     @property
     def text(self) -> str:
         return " ".join(" ".join(text for _, text in self.pieces).split())
+
+
+@dataclass(frozen=True)
+class Item:
+    """The first line of a list's item, without its mark. Lines that begin right of `left` go on with it."""
+
+    text: str
+    left: float
 
 
 @dataclass(frozen=True)
@@ -134,10 +147,12 @@ def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> tuple[lis
     usual = max((step for step, count in steps.items() if step > 0 and count == max(steps.values())), default=12)
     blocks: list[Block] = []
     paragraph: list[str] = []
+    item: Item | None = None
 
     def flush() -> None:
         if paragraph:
-            blocks.append(Block(" ".join(paragraph).replace("\u00ad ", ""), page=page))
+            text = " ".join(paragraph).replace("\u00ad ", "")
+            blocks.append(Block(text, "item" if item else "paragraph", page=page))
             paragraph.clear()
 
     place = 0
@@ -154,10 +169,15 @@ def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> tuple[lis
         if line.size in levels:
             flush()
             blocks.append(Block(line.text, "heading", levels[line.size], page))
+        elif begun := _item(line):
+            flush()
+            item = begun
+            paragraph.append(begun.text)
         else:
             above = lines[place - 1] if place else line
-            if abs(above.y - line.y) > usual * PARAGRAPH_GAP:
+            if abs(above.y - line.y) > usual * PARAGRAPH_GAP or (item and line.pieces[0][0] <= item.left):
                 flush()
+            item = item if paragraph else None
             paragraph.append(line.text)
         place += 1
     flush()
@@ -167,13 +187,23 @@ def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> tuple[lis
 def _going_on(lines: list[Line], above: Above) -> list[Line]:
     """The rows at the top of a page that belong to the table above them; none where a table of its own begins, with the
     same header or with names over a column of figures."""
-    rows = list(itertools.takewhile(lambda line: _aligned(line, above.columns), lines))
+    rows = list(itertools.takewhile(lambda line: _aligned(line, above.columns) and not _item(line), lines))
     if not rows or _cells(rows[0]) == above.header:
         return []
     first, *below = map(_cells, rows)
     columns = zip(first, *below, strict=True)
     named = below and any(not FIGURE.match(name) and all(map(FIGURE.match, values)) for name, *values in columns)
     return [] if named else rows
+
+
+def _item(line: Line) -> Item | None:
+    """None where no item begins: a number, too, is a mark, but in a row of more than one other cell it is a cell."""
+    (x, first), *others = line.pieces
+    text = " ".join(" ".join(piece for _, piece in others).split())
+    if text and MARK.fullmatch(first.strip()) and (len(others) == 1 or re.fullmatch(BULLET, first.strip())):
+        return Item(text, x + SAME_COLUMN)
+    found = re.match(rf"{BULLET}\s*(?=\S)", line.text)
+    return Item(line.text[found.end() :], x - SAME_COLUMN) if found else None
 
 
 def _cells(row: Line) -> list[str]:
@@ -187,10 +217,10 @@ def _starts(row: Line) -> list[float]:
 def _table(lines: list[Line]) -> list[Line]:
     """A header and the rows below it, from the first line on; empty when it is no table. The rows share two or
     more column starts; the header has as many pieces, which may be centred over their columns."""
-    if len(lines) < 2 or len(lines[0].pieces) != len(lines[1].pieces) or len(lines[0].pieces) < 2:
+    if len(lines) < 2 or len(lines[0].pieces) != len(lines[1].pieces) or len(lines[0].pieces) < 2 or _item(lines[0]):
         return []
     columns = _starts(lines[1])
-    rows = list(itertools.takewhile(lambda line: _aligned(line, columns), lines[1:]))
+    rows = list(itertools.takewhile(lambda line: _aligned(line, columns) and not _item(line), lines[1:]))
     apart = all(right - left > 2 * SAME_COLUMN for left, right in itertools.pairwise(columns))
     return [lines[0], *rows] if apart and (len(rows) > 1 or _aligned(lines[0], columns)) else []
 
@@ -241,7 +271,8 @@ def _join_over_pages(blocks: list[Block], following: list[Block]) -> None:
     """A paragraph that runs over the page break stays one, on the page where it begins."""
     if blocks and following:
         last, first = blocks[-1], following[0]
-        if last.kind == first.kind == "paragraph" and last.text[-1] not in ".!?:" and first.text[:1].islower():
-            blocks[-1] = Block(f"{last.text} {first.text}", page=last.page)
+        goes_on = last.kind in ("paragraph", "item") and last.text[-1] not in ".!?:" and first.text[:1].islower()
+        if goes_on and first.kind == "paragraph":
+            blocks[-1] = replace(last, text=f"{last.text} {first.text}")
             following = following[1:]
     blocks += following

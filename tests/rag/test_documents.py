@@ -418,6 +418,40 @@ def test_a_pdf_table_at_the_top_of_a_page_with_a_header_has_its_own(header: tupl
     ]
 
 
+@pytest.mark.parametrize("mark", ["\\177", "\\267", "-", "o", "1.", "(b)"])
+def test_a_pdf_list_is_items_and_no_table(mark: str, tmp_path: Path) -> None:
+    said = ["Brass is polished", "weekly.", "Glass is washed monthly.", "Steel rusts.", "Ask the works."]
+    at = [(90, 700), (90, 688), (90, 676), (90, 664), (50, 652)]
+    marks = [(10, 75, y, mark) for y in (700, 676, 664)]
+    lines = [*((10, *place, words) for place, words in zip(at, said, strict=True)), *marks]
+    (tmp_path / "a.pdf").write_bytes(text_pdf(sorted(lines, key=lambda line: (-line[2], line[1]))))
+    loaded = load(tmp_path)[0]["a.pdf"]
+    assert [(block.kind, block.text) for block in loaded.blocks] == [
+        ("item", "Brass is polished weekly."),
+        ("item", "Glass is washed monthly."),
+        ("item", "Steel rusts."),
+        ("paragraph", "Ask the works."),
+    ]
+
+
+def test_an_item_of_a_pdf_list_may_hold_its_bullet_and_go_on_on_the_next_page(tmp_path: Path) -> None:
+    first = [(10, 50, 700, "Clean them:"), (10, 60, 680, "\\225 brass weekly,"), (10, 60, 668, "\\225 glass on the")]
+    (tmp_path / "a.pdf").write_bytes(text_pdf(first, [(10, 68, 700, "first of a month.")]))
+    assert [(block.kind, block.text) for block in load(tmp_path)[0]["a.pdf"].blocks] == [
+        ("paragraph", "Clean them:"),
+        ("item", "brass weekly,"),
+        ("item", "glass on the first of a month."),
+    ]
+
+
+def test_a_pdf_table_whose_rows_are_numbered_stays_one(tmp_path: Path) -> None:
+    rows = grid(("No.", "Lamp", "Price"), ("1.", "Brass", "80 euros"), ("2.", "Glass", "95 euros"))
+    (tmp_path / "a.pdf").write_bytes(text_pdf(rows))
+    assert everything(load(tmp_path)[0]["a.pdf"]) == (
+        "No.: 1.; Lamp: Brass; Price: 80 euros\nNo.: 2.; Lamp: Glass; Price: 95 euros"
+    )
+
+
 @pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])
 def test_a_pdf_that_only_forbids_printing_is_read(algorithm: str, tmp_path: Path) -> None:
     writer = PdfWriter(clone_from=io.BytesIO(text_pdf([(10, 50, 700, "Readable all the same.")])))
