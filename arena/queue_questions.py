@@ -7,10 +7,13 @@ from itertools import chain, zip_longest
 from arena.annotation import QueuedPrompt, Source
 from arena.facts import CLASSES, Fact
 
+AND = " + "
+"""Between the documents, or the topics, of one question."""
+
 
 def held_out_prompts(facts: Sequence[Fact], limit: int = 0, seed: int = 0, added_by: str = "") -> list[QueuedPrompt]:
-    """Every held-out wording, or `limit` of them: one of each fact before a second of any, the classes in turn. The
-    topic is the folder of the fact's document."""
+    """Every held-out wording, or `limit` of them: one of each fact before a second of any, the classes in turn. A
+    question that takes several documents belongs to all of them together; the topic is their folders."""
     chance = random.Random(seed)
     by_class = [_in_turn([_prompts(fact, added_by) for fact in facts if fact.kind == kind], chance) for kind in CLASSES]
     prompts = [one for one in chain.from_iterable(zip_longest(*by_class)) if one is not None]
@@ -25,8 +28,7 @@ def _in_turn(of_facts: list[list[QueuedPrompt]], chance: random.Random) -> list[
 
 
 def _prompts(fact: Fact, added_by: str) -> list[QueuedPrompt]:
-    document = fact.documents[0] if fact.documents else ""
-    folder, _, name = document.rpartition("/")
+    folders = dict.fromkeys(document.rpartition("/")[0] for document in fact.documents)
     wordings = [(text, "held out") for text in fact.held_out] + [(text, "oblique") for text in fact.oblique]
     return [
         QueuedPrompt(
@@ -34,8 +36,8 @@ def _prompts(fact: Fact, added_by: str) -> list[QueuedPrompt]:
             Source.QUESTIONS,
             fact=fact.id,
             kind=fact.kind,
-            topic=folder if name else "",
-            document=document,
+            topic=AND.join(filter(None, folders)),
+            document=AND.join(fact.documents),
             wording=wording,
             added_by=added_by,
         )

@@ -20,6 +20,13 @@ def test_only_held_out_wordings_with_all_that_is_known_of_them() -> None:
     assert (one.wording, other.wording, other.topic) == ("held out", "oblique", "")
 
 
+def test_a_question_that_takes_two_documents_is_of_both() -> None:
+    prompt, *_ = held_out_prompts([fact(1, documents=("people/leave.md", "watering/pumps.md"))])
+    assert (prompt.topic, prompt.document) == ("people + watering", "people/leave.md + watering/pumps.md")
+    same, *_ = held_out_prompts([fact(1, documents=("people/leave.md", "people/travel.md"))])
+    assert (same.topic, same.document) == ("people", "people/leave.md + people/travel.md")
+
+
 def test_a_few_are_of_all_classes_and_of_different_facts() -> None:
     few = held_out_prompts(FACTS, limit=10, seed=4)
     assert [prompt.kind for prompt in few[:4]] == ["trained", "unanswerable"] * 2
