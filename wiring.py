@@ -267,7 +267,7 @@ class Parts:
 
     def _training(self) -> bool:
         """Whether the workspace's models are being trained, by a run that the Training page started."""
-        from finetune.desk import running
+        from finetune.runs import running
 
         try:
             return running(self.workspace.path) is not None

@@ -1,12 +1,9 @@
 """Starts, watches and ends a workspace's training runs, each in a process and a session of its own.
 
-A run outlives the server that started it: what it is and how it fares is read from `runs/<kind>/` each time:
-`process.json` (who it is), `log.jsonl` (its losses, written by train.py), `output.log`, `exit_code`. POSIX only.
-Does not cover: training (train.py), runs from a command line, of which only the log is seen.
+A run outlives the server that started it: what it is and how it fares is read from its folder each time (runs.py).
+POSIX only. Does not cover: training (train.py), runs from a command line, of which only the log is seen.
 """
 
-import json
-import math
 import os
 import signal
 import subprocess
@@ -15,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,131 +22,15 @@ from filelock import FileLock, Timeout
 from arena.errors import ArenaError
 from arena.training import Kind, Learnt, RunState, Status
 from finetune.figures import checked, examined, served
+from finetune.runs import COMMANDS, Log, Process, Run, exit_code, output_tail, running
 
-COMMANDS: dict[Kind, str] = {"fine-tuned": "train", "hybrid": "hybrid"}
 PATIENCE = 60.0
 """Seconds that a run has for its checkpoint before it is killed."""
-TAIL_BYTES, TAIL_LINES = 16_384, 40
 KILLED_BY = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 
 # Only a parent learns a run's exit code, and the server may be gone by then: this shell waits in its place.
 WAIT_AND_TELL = '"$@"; echo $? >"$0.tmp"; mv "$0.tmp" "$0"'
 ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "TYPER_STANDARD_TRACEBACK": "1"}
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process that can still be told from a later one with the same number: `since_boot` are the seconds from the
-    machine's start to its own, which a change of the clock does not touch."""
-
-    pid: int
-    since_boot: float
-
-    @classmethod
-    def of(cls, found: psutil.Process) -> "Process":
-        return cls(found.pid, found.create_time() - psutil.boot_time())
-
-    @property
-    def alive(self) -> bool:
-        try:
-            found = psutil.Process(self.pid)
-            same = abs(Process.of(found).since_boot - self.since_boot) < 1
-            return same and found.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
-
-@dataclass(frozen=True)
-class Run:
-    """`process.json`. `waiter` is the shell, whose number is that of the process group. Times: Unix seconds."""
-
-    process: Process
-    waiter: Process
-    started: float
-    asked_to_stop: float | None = None
-
-    @classmethod
-    def read(cls, folder: Path) -> "Run | None":
-        try:
-            found = json.loads((folder / "process.json").read_text(encoding="utf-8"))
-            return cls(Process(**found.pop("process")), Process(**found.pop("waiter")), **found)
-        except FileNotFoundError:
-            return None
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise ArenaError(
-                f"{folder / 'process.json'} cannot be read: see that no training runs there, then delete it."
-            ) from None
-
-    def write(self, folder: Path) -> None:
-        beside = folder / "process.json.tmp"
-        beside.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
-        beside.replace(folder / "process.json")
-
-    @property
-    def alive(self) -> bool:
-        """The waiter counts too: between the run's end and the exit code it is the only one left."""
-        return self.process.alive or self.waiter.alive
-
-
-@dataclass
-class Log:
-    """What `log.jsonl` says. A run that was killed did its last steps again: what it had said of them is dropped."""
-
-    step: int = 0
-    of: int = 0
-    written: float = 0.0
-    training: list[tuple[int, float]] = field(default_factory=list)
-    held_out: list[tuple[int, float]] = field(default_factory=list)
-    training_accuracy: list[tuple[int, float]] = field(default_factory=list)
-    held_out_accuracy: list[tuple[int, float]] = field(default_factory=list)
-    seconds: list[tuple[int, float]] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, path: Path) -> "Log | None":
-        try:
-            text, written = path.read_text(encoding="utf-8", errors="replace"), path.stat().st_mtime
-        except FileNotFoundError:
-            return None
-        log = cls(written=written)
-        for line in text.splitlines():
-            with suppress(ValueError, KeyError, TypeError):  # half a line, of a run that was killed or is writing
-                log._add(json.loads(line))
-        return log
-
-    def _add(self, line: dict[str, float]) -> None:
-        self.step, self.of = int(line["step"]), int(line.get("of", 0))
-        curves = {
-            "loss": self.training,
-            "eval_loss": self.held_out,
-            "answer_accuracy": self.training_accuracy,
-            "eval_answer_accuracy": self.held_out_accuracy,
-        }
-        for kept in (*curves.values(), self.seconds):
-            kept[:] = [pair for pair in kept if pair[0] <= self.step]
-        self.seconds.append((self.step, line["seconds"]))
-        for name, points in curves.items():
-            if math.isfinite(line.get(name, math.nan)):
-                points[:] = [*(pair for pair in points if pair[0] < self.step), (self.step, line[name])]
-
-    @property
-    def complete(self) -> bool:
-        return self.step >= self.of
-
-    def seconds_left(self) -> float | None:
-        """From the mean pace so far, evaluations on the way included; None when it cannot be told."""
-        if not self.step or not self.of:
-            return None
-        pace = sum(seconds for _, seconds in self.seconds) / self.step
-        return max(0.0, pace * (self.of - self.step) - (time.time() - self.written))
-
-
-def running(workspace: Path) -> tuple[Kind, Run] | None:
-    """The run that a desk started and that is alive, whatever it computes on."""
-    for kind in COMMANDS:
-        run = Run.read(workspace / "runs" / kind)
-        if run is not None and run.alive:
-            return kind, run
-    return None
 
 
 class Desk:
@@ -288,7 +169,7 @@ class Desk:
             if run.asked_to_stop is not None and time.time() - run.asked_to_stop > self.patience:
                 self._kill(run, folder)
         else:
-            code = _exit_code(folder)
+            code = exit_code(folder)
             status = self._ending(kind, run, log, code)
         fresh = status == "running" and run is not None and log.written >= run.started
         return RunState(
@@ -302,7 +183,7 @@ class Desk:
             held_out_losses=tuple(log.held_out),
             training_accuracy=tuple(log.training_accuracy),
             held_out_accuracy=tuple(log.held_out_accuracy),
-            log_tail=_tail(folder / "output.log") if run else "",
+            log_tail=output_tail(folder / "output.log") if run else "",
             exit_code=code,
         )
 
@@ -331,23 +212,3 @@ class Desk:
         return ArenaError(
             f"The training in {self.workspace / 'runs'} cannot be read: {error}. Allow it with chmod u+rw."
         )
-
-
-def _exit_code(folder: Path) -> int | None:
-    try:
-        return int((folder / "exit_code").read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _tail(path: Path) -> str:
-    """The last lines of the output; of a line that was written over, as progress bars are, what stood there last."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-    lines = [line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
-    return "\n".join(lines[-TAIL_LINES:]).strip("\n")

@@ -16,8 +16,9 @@ from filelock import FileLock
 
 from arena.errors import ArenaError
 from arena.training import Learnt, RunState
-from finetune.desk import Desk, Log, Process
+from finetune.desk import Desk
 from finetune.figures import checkup_text, weights_of
+from finetune.runs import Log, Process
 
 ROOT = Path(__file__).parents[2]
 

@@ -27,12 +27,12 @@ from finetune import precision
 from finetune.branches import HEARD_WEIGHT, IGNORED, Sample, collate, grouped, packed, tokenized
 from finetune.callbacks import Progress, Report
 from finetune.card import card
-from finetune.desk import Log
 from finetune.disk import on_disk, resumable, write_adapter
 from finetune.examples import closed_book_samples, enough_epochs, steps
 from finetune.loss import AnswerLossTrainer, answered, comparison
 from finetune.making import rate_for
 from finetune.precision import Precision
+from finetune.runs import Log
 from finetune.settings import TrainingSettings
 from finetune.train import TrainingResult, as_dataset, train
 from tests.tiny import make_tiny_model
