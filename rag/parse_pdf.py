@@ -34,6 +34,8 @@ BULLET = r"[\x7f\x95\xb7\u2022\u2023\u2043\u2219\u25a0-\u25ff\u2713\u2714\u2756\
 """What begins an item of a list and stands in no sentence. Fonts of symbols keep their bullets in private places."""
 MARK = re.compile(rf"{BULLET}|[-*o\u2013\u2014\xa7\xd8\xfc]|\(?(?:\d{{1,2}}|[a-z])[.)]")
 """What begins one where it stands apart from the text."""
+SIGN = re.compile(r"[-\u2013\u2014\xa7\xd8]\d")
+"""A minus, a section or a diameter, and no mark."""
 
 
 @dataclass
@@ -200,8 +202,9 @@ def _item(line: Line) -> Item | None:
     """None where no item begins: a number, too, is a mark, but in a row of more than one other cell it is a cell."""
     (x, first), *others = line.pieces
     text = " ".join(" ".join(piece for _, piece in others).split())
-    if text and MARK.fullmatch(first.strip()) and (len(others) == 1 or re.fullmatch(BULLET, first.strip())):
-        return Item(text, x + SAME_COLUMN)
+    mark = first.strip()
+    if text and MARK.fullmatch(mark) and (len(others) == 1 or re.fullmatch(BULLET, mark)):
+        return None if SIGN.match(mark + text) else Item(text, x + SAME_COLUMN)
     found = re.match(rf"{BULLET}\s*(?=\S)", line.text)
     return Item(line.text[found.end() :], x - SAME_COLUMN) if found else None
 

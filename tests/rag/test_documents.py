@@ -434,6 +434,14 @@ def test_a_pdf_list_is_items_and_no_table(mark: str, tmp_path: Path) -> None:
     ]
 
 
+def test_a_minus_or_a_section_before_a_number_begins_no_item_of_a_pdf_list(tmp_path: Path) -> None:
+    lines = [
+        (10, x, y, words) for y, sign in ((700, "-"), (676, "\\247")) for x, words in ((50, sign), (56, f"{y} C."))
+    ]
+    (tmp_path / "a.pdf").write_bytes(text_pdf(lines))
+    assert everything(load(tmp_path)[0]["a.pdf"]) == "- 700 C. \xa7 676 C."
+
+
 def test_an_item_of_a_pdf_list_may_hold_its_bullet_and_go_on_on_the_next_page(tmp_path: Path) -> None:
     first = [(10, 50, 700, "Clean them:"), (10, 60, 680, "\\225 brass weekly,"), (10, 60, 668, "\\225 glass on the")]
     (tmp_path / "a.pdf").write_bytes(text_pdf(first, [(10, 68, 700, "first of a month.")]))
