@@ -3,7 +3,8 @@
 Over HTTP as a browser does it (Gradio's queue and its stream), against a server process of its own. An annotator sits
 down at the Annotate page and then judges a pair about every ten seconds, each time by another button; a visitor asks
 again and again. A vote's time is from sending it to the page that says "Saved" and shows the next pair. At the end,
-the database must hold what was acknowledged.
+the database must hold what was acknowledged, and the server's memory must hardly have grown in the last quarter of the
+time.
 """
 
 import argparse
@@ -37,6 +38,9 @@ CHOICES = (Choice.LEFT, Choice.TIE, Choice.BOTH_BAD, Choice.RIGHT)
 STARTING = 180.0
 PATIENCE = 60.0
 """Seconds after which an answer to a click counts as an error."""
+STEADY = 0.05
+"""As much more memory than in the quarter of the time before may be used in the last one. What grows in the first half
+is what is loaded once: pages, statements, the pool's threads."""
 
 
 @dataclass
@@ -54,13 +58,20 @@ class Measured:
         return (
             f"votes: {_shares(self.votes)}\ncomparisons: {_shares(self.comparisons)}\n"
             f"errors: {sum(self.errors.values())}{f' {dict(self.errors)}' if self.errors else ''}\n"
-            f"memory, by quarters of the time: {', '.join(f'{each:.0f}' for each in self._quarters())} MB\n"
+            f"memory, median by quarters of the time: {', '.join(f'{each:.0f}' for each in self._quarters())} MB; "
+            f"grown by {self.grown:.1%} in the last one (wanted: {STEADY:.0%} at most)\n"
             f"the server computed in {self.computing:.0%} of the time (of one processor)"
         )
 
+    @property
+    def grown(self) -> float:
+        *_, before, last = self._quarters()
+        return last / before - 1
+
     def _quarters(self) -> list[float]:
-        last = len(self.memory) - 1
-        return [self.memory[last * quarter // 4] for quarter in range(5)]
+        seconds = len(self.memory)
+        bounds = [seconds * quarter // 4 for quarter in range(5)]
+        return [statistics.median(self.memory[start:end]) for start, end in itertools.pairwise(bounds)]
 
 
 def _shares(seconds: list[float]) -> str:
@@ -211,7 +222,7 @@ def kept(folder: Path, acknowledged: int) -> tuple[str, bool]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run it, print what was measured, and return 1 when there was an error."""
+    """Run it, print what was measured, and return 1 when there was an error, or memory that went on growing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--annotators", type=int, default=100)
@@ -236,7 +247,7 @@ def main(arguments: list[str]) -> int:
         print(f"{asked.annotators} annotators and {asked.visitors} visitors for {asked.seconds:.0f} s")
         told, right = kept(folder, len(measured.votes))
         print(f"{measured}\n{told}{'' if right else f', but {len(measured.votes):,} were acknowledged'}")
-    return int(bool(measured.errors) or not right)
+    return int(bool(measured.errors) or not right or measured.grown > STEADY)
 
 
 def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
