@@ -43,6 +43,7 @@ class SkipReason(StrEnum):
     UNREADABLE = "an answer cannot be read"
     IMPROPER = "offensive or private"
     OTHER = "another reason"
+    CANNOT_TELL = "cannot tell which is right"
 
 
 class Source(StrEnum):

@@ -29,10 +29,11 @@ SKIPS = {
     SkipReason.UNREADABLE: "Cannot be read",
     SkipReason.IMPROPER: "Offensive or private",
     SkipReason.OTHER: "Another reason",
+    SkipReason.CANNOT_TELL: "Cannot tell",
 }
 ACTION_KEYS = {
     "u": ("annotate_undo", "open the last one again; your vote stays until you give another"),
-    "s": ("annotate_skip", "skip, then 1 to 5 for why"),
+    "s": ("annotate_skip", f"skip, then 1 to {len(SKIPS)} for why"),
     "r": ("annotate_rest", "show the rest of a folded answer"),
     "n": ("annotate_note", "type a note (Esc leaves the box)"),
     "a": ("annotate_correct", "type the correct answer"),
@@ -40,6 +41,10 @@ ACTION_KEYS = {
     "?": ("annotate_help_open", "show or hide these keys"),
 }
 NO_TEXT = '<p class="nothing">No text.</p>'
+HINT = (
+    "<p>Tie: one is as good as the other. Both bad: neither would help whoever asked. Where you cannot tell, skip.</p>"
+)
+"""What newcomers hesitated about."""
 
 
 def vote_id(choice: Choice) -> str:
@@ -52,11 +57,15 @@ def progress_html(progress: Progress) -> str:
     if not progress.wanted:
         return ""
     mine = progress.done + progress.open
-    preparing = f" · {progress.preparing} pairs are being prepared" if progress.preparing else ""
+    preparing = f" · {_in_preparation(progress)}" if progress.preparing else ""
     return (
         f'<progress aria-label="Your pairs" max="{max(mine, 1)}" value="{progress.done}"></progress>'
         f"<p><b>{progress.done} of {mine}</b> for you · {progress.votes} of {progress.wanted} in all{preparing}</p>"
     )
+
+
+def _in_preparation(progress: Progress) -> str:
+    return f"{progress.preparing} {'pair is' if progress.preparing == 1 else 'pairs are'} being prepared"
 
 
 def pair_html(bench: Bench) -> str:
@@ -140,10 +149,7 @@ def empty_html(bench: Bench, admin: bool) -> str:
         return ""
     progress = bench.progress
     if progress.preparing:
-        text = (
-            f"{progress.preparing} {'pair is' if progress.preparing == 1 else 'pairs are'} being prepared. "
-            "They appear here by themselves, as soon as both answers are there."
-        )
+        text = f"{_in_preparation(progress)}. They appear here by themselves, as soon as both answers are there."
         return _empty("Answers are on their way", text)
     if progress.done:
         return _empty("Done, thank you", f"You have judged all {progress.done} pairs that there were for you.")

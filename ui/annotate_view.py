@@ -72,6 +72,7 @@ def lay_out(signs_in: bool, keeps: bool = False) -> Layout:
                 choice: gr.Button(text, elem_id=says.vote_id(choice), min_width=70)
                 for choice, text in says.VOTES.items()
             }
+        gr.HTML(says.HINT, elem_id="annotate_hint", js_on_load=None)
         reasons, note, correct = _words()
         undo, keep = _tools()
         with gr.Row(elem_id="annotate_skipping"):

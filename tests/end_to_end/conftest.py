@@ -81,7 +81,8 @@ def real_server(real_workspace: Path, asked_for: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def launch() -> Iterator[Callable[..., Any]]:
+    """Starts a Chromium, with more arguments if it is given some; whoever starts one closes it."""
     executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     try:
         from playwright.sync_api import expect, sync_playwright
@@ -94,11 +95,19 @@ def browser() -> Iterator[Any]:
         pytest.skip(reason)
     expect.set_options(timeout=20_000)  # how fast a page is, benchmarks tell; a busy machine fails nothing
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+
+        def started(*arguments: str) -> Any:
+            usual = ["--no-sandbox", "--disable-dev-shm-usage"]
+            return playwright.chromium.launch(executable_path=executable, args=[*usual, *arguments])
+
         yield started
-        started.close()
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Callable[..., Any]) -> Iterator[Any]:
+    started = launch()
+    yield started
+    started.close()
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from tests.end_to_end.test_looks import violations
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Any]
+NO_MOUSE = "primaryHoverType=1,availableHoverTypes=1,primaryPointerType=1,availablePointerTypes=1"
+"""Blink's settings for a machine that is reached from afar."""
 PROMPTS = 15
 
 
@@ -38,6 +40,24 @@ def step(page: Any, act: Callable[[], None]) -> None:
     before = question(page)
     act()
     expect(page.locator("#annotate_pair p.question")).not_to_have_text(before)
+
+
+def test_keys_are_shown_where_the_browser_knows_of_no_mouse_and_not_on_a_touch_screen(
+    annotate_server: str, open_page: OpenPage, launch: Callable[..., Any]
+) -> None:
+    keys = "getComputedStyle(document.querySelector('#annotate_left'), '::before').content"
+    browser = launch(f"--blink-settings={NO_MOUSE}")
+    page = open_page(annotate_server, context=browser)
+    sit_down(page)
+    assert page.evaluate("matchMedia('(hover: none)').matches")
+    expect(page.locator("#annotate_help_open")).to_be_visible()
+    assert page.evaluate(keys).startswith('"1"') and "cannot tell, skip" in page.locator("#annotate_hint").inner_text()
+    tablet = browser.new_context(viewport={"width": 900, "height": 900}, has_touch=True, is_mobile=True)
+    touched = open_page(annotate_server, context=tablet)
+    sit_down(touched)
+    expect(touched.locator("#annotate_help_open")).to_be_hidden()
+    assert touched.evaluate(keys) == "none"
+    browser.close()
 
 
 def test_ten_votes_an_undo_and_a_skip_with_nothing_but_keys(annotate_server: str, open_page: OpenPage) -> None:

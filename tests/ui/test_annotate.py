@@ -24,7 +24,7 @@ from storage.outbox import Outbox
 from tests.storage.examples import answered, pair
 from tests.ui.test_keeping import FakeKeeper
 from ui.annotate import Annotate
-from ui.annotate_screen import ACTION_KEYS, REASON_KEYS, help_html
+from ui.annotate_screen import ACTION_KEYS, REASON_KEYS, help_html, progress_html
 from ui.annotate_view import lay_out
 from ui.bench import Bench
 from ui.limits import Limits
@@ -522,6 +522,7 @@ def test_an_empty_queue_says_what_to_do_and_looks_again(queue: DatabaseQueue) ->
     queue.add([QueuedPrompt("Why?", Source.IMPORTED)], [("fine-tuned", "rag")])
     page._take(page.handlers.look("Ann", page.bench, REQUEST))
     assert "1 pair is being prepared" in page.empty and page.looks_again
+    assert progress_html(page.bench.progress).endswith("· 1 pair is being prepared</p>")
     fill(queue, 0)
     page._take(page.handlers.look("Ann", page.bench, REQUEST))
     assert "Why?" in page.question and page.empty == "" and not page.looks_again
