@@ -189,7 +189,7 @@ def _blocks(lines: list[Line], levels: dict[float, int], page: int) -> tuple[lis
 def _going_on(lines: list[Line], above: Above) -> list[Line]:
     """The rows at the top of a page that belong to the table above them; none where a table of its own begins, with the
     same header or with names over a column of figures."""
-    rows = list(itertools.takewhile(lambda line: _aligned(line, above.columns) and not _item(line), lines))
+    rows = list(itertools.takewhile(lambda line: _aligned(line, above.columns), lines))
     if not rows or _cells(rows[0]) == above.header:
         return []
     first, *below = map(_cells, rows)
@@ -223,16 +223,18 @@ def _table(lines: list[Line]) -> list[Line]:
     if len(lines) < 2 or len(lines[0].pieces) != len(lines[1].pieces) or len(lines[0].pieces) < 2 or _item(lines[0]):
         return []
     columns = _starts(lines[1])
-    rows = list(itertools.takewhile(lambda line: _aligned(line, columns) and not _item(line), lines[1:]))
+    rows = list(itertools.takewhile(lambda line: _aligned(line, columns), lines[1:]))
     apart = all(right - left > 2 * SAME_COLUMN for left, right in itertools.pairwise(columns))
     return [lines[0], *rows] if apart and (len(rows) > 1 or _aligned(lines[0], columns)) else []
 
 
 def _aligned(line: Line, columns: list[float]) -> bool:
+    """Whether the line is a row of a table with these columns; an item of a list, whose mark looks like one, is not."""
     starts = _starts(line)
-    return len(starts) == len(columns) and all(
+    same = len(starts) == len(columns) and all(
         abs(start - column) <= SAME_COLUMN for start, column in zip(starts, columns, strict=True)
     )
+    return same and not _item(line)
 
 
 def _without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:

@@ -144,11 +144,11 @@ def _room(sizes: Sequence[int], rows: Sequence[bool], max_tokens: int) -> list[i
     """What must be free in a chunk for each piece to go there: its own size, and for the first of a table's rows that
     of the whole table, so that it is not parted. One that no chunk can hold is parted between rows."""
     wanted = list(sizes)
-    for in_table, places in groupby(range(len(sizes)), key=rows.__getitem__):
-        first, *others = places
-        table = sum(sizes[place] for place in (first, *others))
+    for in_table, together in groupby(range(len(sizes)), key=rows.__getitem__):
+        places = list(together)
+        table = sum(sizes[place] for place in places)
         if in_table and table <= max_tokens:
-            wanted[first] = table
+            wanted[places[0]] = table
     return wanted
 
 

@@ -13,6 +13,7 @@ from ui.cited import cited_html
 from ui.markdown import escaped
 from ui.plain import Plain
 from ui.render import citations, when
+from ui.results_words import counted
 
 VOTES = {
     Choice.LEFT: "A is better",
@@ -65,7 +66,7 @@ def progress_html(progress: Progress) -> str:
 
 
 def _in_preparation(progress: Progress) -> str:
-    return f"{progress.preparing} {'pair is' if progress.preparing == 1 else 'pairs are'} being prepared"
+    return f"{counted(progress.preparing, 'pair is', 'pairs are')} being prepared"
 
 
 def pair_html(bench: Bench) -> str:
